@@ -1,0 +1,104 @@
+// swift-tools-version:6.1
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// Floors of docs/architecture.md: a target imports only from floors below it.
+let package = Package(
+    name: "Dovetail",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "Dovetail", targets: ["Dovetail"]),
+        .library(name: "DovetailEngine", targets: ["DovetailEngine"]),
+        .library(name: "DovetailMemory", targets: ["DovetailMemory"]),
+        .library(name: "DovetailSQLite", targets: ["DovetailSQLite"]),
+        .library(name: "DovetailConformance", targets: ["DovetailConformance"]),
+        .executable(name: "dovetail", targets: ["DovetailCommand"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+        .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
+    ],
+    targets: [
+        // Floor 1: the pure core.
+        .systemLibrary(
+            name: "CXXHash", pkgConfig: "libxxhash",
+            providers: [.apt(["libxxhash-dev"]), .brew(["xxhash"])]),
+        .target(name: "Dovetail", dependencies: ["CXXHash"], swiftSettings: strict),
+
+        // Floor 2: the run.
+        .target(
+            name: "DovetailEngine",
+            dependencies: [
+                "Dovetail",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+            ],
+            swiftSettings: strict),
+
+        // Floor 3: replicas and state stores.
+        .target(name: "DovetailMemory", dependencies: ["DovetailEngine"], swiftSettings: strict),
+        .target(
+            name: "DovetailSQLite",
+            dependencies: [
+                "DovetailEngine",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
+
+        // Floor 4: job files.
+        .target(
+            name: "DovetailJobs",
+            dependencies: ["DovetailSQLite", .product(name: "Yams", package: "Yams")],
+            swiftSettings: strict),
+
+        // Floor 5: the command.
+        .executableTarget(
+            name: "DovetailCommand",
+            dependencies: [
+                "DovetailJobs",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+
+        // How we know.
+        .target(
+            name: "DovetailConformance", dependencies: ["DovetailEngine"], swiftSettings: strict),
+        .target(
+            name: "DovetailSimulation",
+            dependencies: ["DovetailMemory"],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "DovetailSimulate",
+            dependencies: [
+                "DovetailSimulation",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "DovetailBenchmarks",
+            dependencies: ["DovetailJobs", "DovetailMemory"],
+            path: "Benchmarks/DovetailBenchmarks",
+            swiftSettings: strict),
+        .testTarget(name: "DovetailTests", dependencies: ["Dovetail"], swiftSettings: strict),
+        .testTarget(
+            name: "DovetailEngineTests",
+            dependencies: ["DovetailEngine", "DovetailMemory", "DovetailConformance", "DovetailSimulation"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "DovetailSQLiteTests",
+            dependencies: ["DovetailSQLite", "DovetailMemory", "DovetailConformance"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "DovetailJobsTests", dependencies: ["DovetailJobs"], swiftSettings: strict),
+        .testTarget(name: "DovetailCommandTests", dependencies: ["DovetailCommand"], swiftSettings: strict),
+    ]
+)

@@ -1,0 +1,123 @@
+/// One line of a plan: a record, both sides as they were seen, and what is decided about it.
+public struct PlanEntry: Sendable, Hashable {
+    public var table: String
+    /// The key under which base, conflicts and rejections know the record.
+    public var key: RecordKey
+    public var base: BaseRecord?
+    /// The records as observed; each write expects to find them so.
+    public var seen: Sides<Record?>
+    public var decision: Decision
+
+    public init(table: String, key: RecordKey, base: BaseRecord?, seen: Sides<Record?>, decision: Decision) {
+        self.table = table
+        self.key = key
+        self.base = base
+        self.seen = seen
+        self.decision = decision
+    }
+
+    /// The write on one side, if there is one.
+    public func write(on side: Side) -> Write? {
+        if case .write(let writes, _) = decision { writes[side] } else { nil }
+    }
+
+    /// The entry with left and right exchanged.
+    public var mirrored: PlanEntry {
+        PlanEntry(
+            table: table, key: key, base: base?.mirrored, seen: Sides(left: seen.right, right: seen.left),
+            decision: decision.mirrored)
+    }
+}
+
+/// Receives the entries of a plan, in key order within a table.
+public protocol PlanSink {
+    mutating func emit(_ entry: PlanEntry) throws
+}
+
+/// What the planner has to know about records that did not agree in earlier runs.
+public struct Unsettled: Sendable {
+    /// A write that a side refused, and what both sides held then.
+    public struct Rejection: Sendable, Hashable {
+        public var side: Side
+        public var reason: String
+        public var seen: Sides<Digest?>
+
+        public init(side: Side, reason: String, seen: Sides<Digest?>) {
+            self.side = side
+            self.reason = reason
+            self.seen = seen
+        }
+    }
+
+    public var rejections: [RecordKey: Rejection]
+    public var resolutions: [RecordKey: Resolution]
+
+    public init(rejections: [RecordKey: Rejection] = [:], resolutions: [RecordKey: Resolution] = [:]) {
+        self.rejections = rejections
+        self.resolutions = resolutions
+    }
+}
+
+/// Counts of a plan, per table. Everything the limits need is here, so they never read the entries.
+public struct PlanCounts: Sendable, Hashable, Codable {
+    /// Writes of one kind on each side.
+    public struct Writes: Sendable, Hashable, Codable {
+        public var inserts = 0
+        public var updates = 0
+        public var deletes = 0
+        public var total: Int { inserts + updates + deletes }
+        public init() {}
+    }
+
+    public var left = Writes()
+    public var right = Writes()
+    /// Records that both sides already agree on, newly learnt.
+    public var agreements = 0
+    public var conflicts = 0
+    public var refusals = 0
+    public var kept = 0
+    /// Records found as the base says.
+    public var unchanged = 0
+    /// Records seen on each side and in the base; nil when only changes were read.
+    public var records: Seen?
+
+    public struct Seen: Sendable, Hashable, Codable {
+        public var left: Int
+        public var right: Int
+        public var base: Int
+        public init(left: Int, right: Int, base: Int) {
+            self.left = left
+            self.right = right
+            self.base = base
+        }
+    }
+
+    public init() {}
+
+    public subscript(side: Side) -> Writes {
+        get { side == .left ? left : right }
+        set { if side == .left { left = newValue } else { right = newValue } }
+    }
+
+    /// Whether a sync would write nothing on either side.
+    public var isQuiet: Bool { left.total == 0 && right.total == 0 }
+
+    public mutating func count(_ decision: Decision) {
+        switch decision {
+        case .unchanged: unchanged += 1
+        case .agree: agreements += 1
+        case .conflict: conflicts += 1
+        case .refuse: refusals += 1
+        case .keep: kept += 1
+        case .write(let writes, _):
+            for side in Side.allCases {
+                switch writes[side] {
+                case .insert?: self[side].inserts += 1
+                case .update?: self[side].updates += 1
+                case .delete?: self[side].deletes += 1
+                case nil: break
+                }
+            }
+        }
+    }
+}

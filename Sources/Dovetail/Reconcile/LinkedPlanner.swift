@@ -1,0 +1,154 @@
+/// Plans a table whose sides share no key: records find each other by remembered links, new ones by content.
+///
+/// Each side is joined with the base on its own, in the order of its own ids; the differences are then put
+/// together by link. Memory: O(differences), and at first meeting O(records).
+public struct LinkedPlanner {
+    /// What one side's records say against the base, keyed by that side's own key.
+    public struct SideChanges: JoinSink, Sendable {
+        public private(set) var linked: [RecordKey: (base: BaseRecord, now: Record?)] = [:]
+        public private(set) var new: [Record] = []
+        public private(set) var duplicated: [Record] = []
+
+        public init() {}
+
+        /// Receives joins in which the side's records are fed as the left stream.
+        public mutating func visit(_ joined: borrowing JoinedRecords) throws {
+            if let base = try joined.base() {
+                linked[joined.key] = (base, joined.left)
+            } else if let record = joined.left {
+                if joined.leftCount > 1 { duplicated.append(record) } else { new.append(record) }
+            }
+        }
+    }
+
+    /// A write that was sent before a crash and may have arrived: a record of `side` made from `source`.
+    public struct Intent: Sendable {
+        public var side: Side
+        public var source: RecordKey
+        public var record: PackedRecord
+
+        public init(side: Side, source: RecordKey, record: PackedRecord) {
+            self.side = side
+            self.source = source
+            self.record = record
+        }
+    }
+
+    public init() {}
+
+    /// Emits the entries of one table.
+    ///
+    /// Base records are keyed by the left id and carry the right id as their right locator. `right` was joined with
+    /// mirrored base records, so its bases are turned back here.
+    /// - Throws: ``PackingError`` when a record is damaged; whatever `planner`'s output throws.
+    public func plan<Output>(
+        left: SideChanges, right: SideChanges, intents: [Intent], firstMeeting: Bool, fieldCount: Int,
+        into planner: inout Planner<Output>
+    ) throws {
+        var touched: [RecordKey: (base: BaseRecord, left: Record?, right: Record?)] = [:]
+        for (key, change) in left.linked {
+            let base = change.base
+            touched[key] = (base, change.now, Self.linkedRight(base))
+        }
+        for (rightKey, change) in right.linked {
+            let base = BaseRecord(
+                key: RecordKey(bytes: change.base.rightLocator), left: change.base.right, right: change.base.left,
+                rightLocator: rightKey.bytes)
+            if touched[base.key] != nil {
+                touched[base.key]?.right = change.now
+            } else {
+                touched[base.key] = (base, Record(key: base.key, fields: base.left), change.now)
+            }
+        }
+        var newLeft = left.new
+        var newRight = right.new
+        for adopted in adopt(intents, &newLeft, &newRight) {
+            touched[adopted.base.key] = (adopted.base, adopted.left, adopted.right)
+        }
+        for key in touched.keys.sorted() {
+            guard let record = touched[key] else { continue }
+            let entry = try planner.plan(
+                key: key, base: record.base, seen: Sides(left: record.left, right: record.right))
+            try planner.emit(entry)
+        }
+
+        let pairs = try Pairing(fieldCount: fieldCount, pairsNear: firstMeeting).pair(left: newLeft, right: newRight)
+        for (left, right) in pairs.equal + pairs.near {
+            try planner.emit(
+                try planner.plan(key: left.key, base: nil, seen: Sides(left: left, right: right)))
+        }
+        for record in pairs.leftOnly {
+            try planner.emit(try planner.plan(key: record.key, base: nil, seen: Sides(left: record, right: nil)))
+        }
+        for record in pairs.rightOnly {
+            let key = Self.key(ofUnlinkedRight: record.key)
+            try planner.emit(try planner.plan(key: key, base: nil, seen: Sides(left: nil, right: record)))
+        }
+        for (side, records) in [(Side.left, left.duplicated), (.right, right.duplicated)] {
+            for record in records {
+                var seen = Sides<Record?>(left: nil, right: nil)
+                seen[side] = record
+                let key = side == .left ? record.key : Self.key(ofUnlinkedRight: record.key)
+                try planner.emit(
+                    try planner.plan(key: key, base: nil, seen: seen, counts: Sides(left: 2, right: 2)))
+            }
+        }
+    }
+
+    /// The name of a right record that has no left id yet. Keys of left ids never start with a text.
+    public static func key(ofUnlinkedRight key: RecordKey) -> RecordKey {
+        RecordKey(bytes: RecordKey([Value.text("right")]).bytes + key.bytes)
+    }
+
+    /// The right record as the base knows it: unchanged, or it would have been joined.
+    private static func linkedRight(_ base: BaseRecord) -> Record {
+        Record(key: RecordKey(bytes: base.rightLocator), fields: base.right)
+    }
+
+    /// Links records that an interrupted run inserted, so that they are not inserted twice. The base becomes what
+    /// was sent, so that an edit made since then is an edit and not a meeting of strangers.
+    private func adopt(
+        _ intents: [Intent], _ newLeft: inout [Record], _ newRight: inout [Record]
+    ) -> [(base: BaseRecord, left: Record, right: Record)] {
+        guard !intents.isEmpty else { return [] }
+        var unlinked = Sides(left: Unlinked(newLeft), right: Unlinked(newRight))
+        var adopted: [(base: BaseRecord, left: Record, right: Record)] = []
+        for intent in intents {
+            guard unlinked[intent.side.other].holds(intent.source),
+                let copy = unlinked[intent.side].take(content: intent.record),
+                let source = unlinked[intent.side.other].take(key: intent.source)
+            else { continue }
+            let (l, r) = intent.side == .right ? (source, copy) : (copy, source)
+            let base = BaseRecord(
+                key: l.key, left: intent.record, right: intent.record, rightLocator: r.key.bytes)
+            adopted.append((base, l, r))
+        }
+        newLeft = unlinked.left.rest
+        newRight = unlinked.right.rest
+        return adopted
+    }
+
+    /// New records of one side, found by key or by content.
+    private struct Unlinked {
+        private var byKey: [RecordKey: Record]
+        private var byContent: [PackedRecord: [RecordKey]]
+
+        init(_ records: [Record]) {
+            byKey = Dictionary(records.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+            byContent = Dictionary(grouping: records, by: \.fields).mapValues { $0.map(\.key) }
+        }
+
+        var rest: [Record] { byKey.values.sorted { $0.key < $1.key } }
+
+        func holds(_ key: RecordKey) -> Bool { byKey[key] != nil }
+
+        mutating func take(key: RecordKey) -> Record? { byKey.removeValue(forKey: key) }
+
+        mutating func take(content: PackedRecord) -> Record? {
+            while let key = byContent[content]?.popLast() {
+                if let record = byKey.removeValue(forKey: key) { return record }
+            }
+            return nil
+        }
+    }
+}

@@ -1,0 +1,77 @@
+/// What both sides last agreed on about one record: the form in which each side gave it back.
+///
+/// The forms differ where a store normalises what it is given (rounding, HTML, a type it can't hold). Each side is
+/// compared with its own form, so a store's habit is never taken for an edit.
+public struct BaseRecord: Sendable, Hashable {
+    public var key: RecordKey
+    public var left: PackedRecord
+    public var right: PackedRecord
+    public var leftLocator: [UInt8]
+    public var rightLocator: [UInt8]
+
+    public init(
+        key: RecordKey, left: PackedRecord, right: PackedRecord, leftLocator: [UInt8] = [],
+        rightLocator: [UInt8] = []
+    ) {
+        self.key = key
+        self.left = left
+        self.right = right
+        self.leftLocator = leftLocator
+        self.rightLocator = rightLocator
+    }
+
+    /// What a state store keeps beside the key and the left form: empty when the right form equals the left one
+    /// and there are no locators; else the right form (empty: as left) and the locators, each with its length.
+    public var rest: [UInt8] {
+        if left == right, leftLocator.isEmpty, rightLocator.isEmpty { return [] }
+        var writer = ByteWriter()
+        writer.put(counted: left == right ? [] : right.bytes)
+        writer.put(counted: leftLocator)
+        writer.put(counted: rightLocator)
+        return writer.bytes
+    }
+
+    /// Reads what a state store kept.
+    /// - Throws: ``PackingError`` when `rest` is damaged.
+    public init(key: RecordKey, left: [UInt8], rest: [UInt8]) throws {
+        let left = PackedRecord(bytes: left)
+        guard !rest.isEmpty else {
+            self.init(key: key, left: left, right: left)
+            return
+        }
+        var reader = ByteReader(rest)
+        let right = Array(try reader.counted())
+        self.init(
+            key: key, left: left, right: right.isEmpty ? left : PackedRecord(bytes: right),
+            leftLocator: Array(try reader.counted()), rightLocator: Array(try reader.counted()))
+    }
+
+    /// This record as the other side would name it.
+    public var mirrored: BaseRecord {
+        BaseRecord(
+            key: key, left: right, right: left, leftLocator: rightLocator, rightLocator: leftLocator)
+    }
+
+    /// The right form inside a frame of a base batch, without copying.
+    static func rightForm(_ frame: Frame) -> UnsafeRawBufferPointer {
+        guard frame.third.count >= 4 else { return frame.second }
+        let count = Int(frame.third.loadUnaligned(as: UInt32.self))
+        guard count > 0, count + 4 <= frame.third.count else { return frame.second }
+        return UnsafeRawBufferPointer(rebasing: frame.third[4..<(4 + count)])
+    }
+}
+
+extension RecordBatch {
+    /// A batch of base records, for ``MergeJoin``.
+    public init(base records: some Sequence<BaseRecord>) {
+        var builder = BatchBuilder()
+        for record in records { builder.append(base: record) }
+        self = builder.seal()
+    }
+}
+
+extension BatchBuilder {
+    public mutating func append(base record: BaseRecord) {
+        appendFrame(key: record.key.bytes, record.left.bytes, record.rest)
+    }
+}
