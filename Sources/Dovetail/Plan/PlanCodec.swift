@@ -180,6 +180,9 @@ extension Refusal {
         case .heldBack(let parent):
             writer.put(byte: 4)
             writer.put(counted: parent.utf8)
+        case .changedSince(let side):
+            writer.put(byte: 5)
+            writer.put(side)
         }
     }
 
@@ -190,6 +193,7 @@ extension Refusal {
         case 2: self = .invalidText(try reader.side(), field: try reader.string())
         case 3: self = .rejectedBefore(try reader.side(), reason: try reader.string())
         case 4: self = .heldBack(parent: try reader.string())
+        case 5: self = .changedSince(try reader.side())
         default: throw PackingError("an unknown refusal")
         }
     }

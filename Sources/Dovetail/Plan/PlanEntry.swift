@@ -49,12 +49,41 @@ public struct Unsettled: Sendable {
         }
     }
 
+    /// Writes that were sent before a crash and may have arrived.
+    public struct Interrupted: Sendable, Hashable {
+        /// The sides that were written to.
+        public var written: Set<Side>
+        /// What each side holds if everything arrived and nobody else wrote; nil: no record.
+        public var expected: Sides<PackedRecord?>
+
+        public init(written: Set<Side>, expected: Sides<PackedRecord?>) {
+            self.written = written
+            self.expected = expected
+        }
+
+        /// The base that holds if all writes arrived: an edit made since then is an edit of that, and not a
+        /// conflict with our own write.
+        func base(of key: RecordKey, seen: Sides<Record?>) -> BaseRecord? {
+            guard let left = expected.left, let right = expected.right,
+                written.allSatisfy({ seen[$0]?.fields == expected[$0] })
+            else { return nil }
+            return BaseRecord(
+                key: key, left: left, right: right, leftLocator: seen.left?.locator ?? [],
+                rightLocator: seen.right?.locator ?? [])
+        }
+    }
+
     public var rejections: [RecordKey: Rejection]
     public var resolutions: [RecordKey: Resolution]
+    public var interrupted: [RecordKey: Interrupted]
 
-    public init(rejections: [RecordKey: Rejection] = [:], resolutions: [RecordKey: Resolution] = [:]) {
+    public init(
+        rejections: [RecordKey: Rejection] = [:], resolutions: [RecordKey: Resolution] = [:],
+        interrupted: [RecordKey: Interrupted] = [:]
+    ) {
         self.rejections = rejections
         self.resolutions = resolutions
+        self.interrupted = interrupted
     }
 }
 

@@ -64,6 +64,8 @@ public enum Refusal: Sendable, Hashable {
     case rejectedBefore(Side, reason: String)
     /// The record it refers to was not written.
     case heldBack(parent: String)
+    /// The record changed after the plan, or the run to undo, was made.
+    case changedSince(Side)
 
     /// The reason in words for a person.
     public func reason(labels: Sides<String>) -> String {
@@ -76,6 +78,7 @@ public enum Refusal: Sendable, Hashable {
         case .rejectedBefore(let side, let reason):
             "\(labels[side]) refused it before (\(reason)), and nothing has changed since"
         case .heldBack(let parent): "it waits for \(parent), which could not be written"
+        case .changedSince(let side): "it changed on \(labels[side]) since then"
         }
     }
 
@@ -86,6 +89,7 @@ public enum Refusal: Sendable, Hashable {
         case .invalidText(let side, let field): .invalidText(side.other, field: field)
         case .rejectedBefore(let side, let reason): .rejectedBefore(side.other, reason: reason)
         case .heldBack: self
+        case .changedSince(let side): .changedSince(side.other)
         }
     }
 }

@@ -8,12 +8,16 @@ public struct LinkedPlanner {
         public private(set) var linked: [RecordKey: (base: BaseRecord, now: Record?)] = [:]
         public private(set) var new: [Record] = []
         public private(set) var duplicated: [Record] = []
+        /// Records found as the base says.
+        public private(set) var unchanged = 0
 
         public init() {}
 
         /// Receives joins in which the side's records are fed as the left stream.
         public mutating func visit(_ joined: borrowing JoinedRecords) throws {
-            if let base = try joined.base() {
+            if joined.leftIsAsBase {
+                unchanged += 1
+            } else if let base = try joined.base() {
                 linked[joined.key] = (base, joined.left)
             } else if let record = joined.left {
                 if joined.leftCount > 1 { duplicated.append(record) } else { new.append(record) }

@@ -25,14 +25,17 @@ public struct Planner<Output: PlanSink>: JoinSink {
     public mutating func plan(
         key: RecordKey, base: BaseRecord?, seen: Sides<Record?>, counts: Sides<Int>? = nil
     ) throws -> PlanEntry {
+        let base = unsettled.interrupted[key]?.base(of: key, seen: seen) ?? base
         var entry = PlanEntry(
             table: reconciler.schema.name, key: key, base: base, seen: seen, decision: .unchanged)
         if let refusal = refusal(entry, counts) {
             entry.decision = .refuse(refusal)
             return entry
         }
+        // With an adopted base the sides may be "unchanged", and still the store has to learn that base.
         entry.decision = try reconciler.reconcile(
             base: base, left: seen.left?.fields, right: seen.right?.fields, resolution: unsettled.resolutions[key])
+        if case .unchanged = entry.decision, unsettled.interrupted[key] != nil { entry.decision = .agree }
         if case .write(let writes, _) = entry.decision {
             if let refusal = invalidText(entry, writes) ?? rejectedBefore(entry) {
                 entry.decision = .refuse(refusal)
@@ -53,6 +56,12 @@ public struct Planner<Output: PlanSink>: JoinSink {
         if complete {
             counts.records = PlanCounts.Seen(left: join.leftCount, right: join.rightCount, base: join.baseCount)
         }
+    }
+
+    /// Takes over what was counted elsewhere.
+    public mutating func note(_ records: PlanCounts.Seen, unchanged: Int = 0) {
+        counts.records = records
+        counts.unchanged += unchanged
     }
 
     private func refusal(_ entry: PlanEntry, _ counts: Sides<Int>?) -> Refusal? {

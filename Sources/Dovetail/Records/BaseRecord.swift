@@ -75,3 +75,46 @@ extension BatchBuilder {
         appendFrame(key: record.key.bytes, record.left.bytes, record.rest)
     }
 }
+
+extension RecordBatch {
+    /// The records of a batch of base frames, as values.
+    /// - Throws: ``PackingError`` when the bytes are damaged.
+    public func baseRecords() throws -> [BaseRecord] {
+        var records: [BaseRecord] = []
+        var cursor = FrameCursor(storage)
+        while let frame = cursor.next() {
+            records.append(
+                try BaseRecord(
+                    key: RecordKey(bytes: Array(frame.key)), left: Array(frame.second), rest: Array(frame.third)))
+        }
+        return records
+    }
+}
+
+extension BaseRecord {
+    /// This record under another layout: field `i` takes the bytes of the old field `moving[i]`, or null.
+    /// - Throws: ``PackingError`` when a record is damaged.
+    public func moved(_ moving: [Int?]) throws -> BaseRecord {
+        var record = self
+        record.left = try left.moved(moving)
+        record.right = left == right ? record.left : try right.moved(moving)
+        return record
+    }
+}
+
+extension PackedRecord {
+    /// This record under another layout: field `i` takes the bytes of the old field `moving[i]`, or null.
+    /// - Throws: ``PackingError`` when the record is damaged.
+    public func moved(_ moving: [Int?]) throws -> PackedRecord {
+        let slices = try slices()
+        var writer = ByteWriter(reserving: bytes.count)
+        for position in moving {
+            if let position, slices.indices.contains(position) {
+                writer.put(raw: slices[position])
+            } else {
+                writer.put(.null)
+            }
+        }
+        return PackedRecord(bytes: writer.bytes)
+    }
+}

@@ -30,6 +30,14 @@ public struct Digest: Sendable, Hashable {
         self.init(of: writer.bytes)
     }
 
+    /// The digest of a record as a batch holds it: of its key, and of its fields with the first as seed.
+    init(frame: Frame) {
+        let key = Digest(of: frame.key)
+        let hash = XXH3_128bits_withSeed(frame.third.baseAddress, frame.third.count, key.low)
+        high = hash.high64 ^ key.high
+        low = hash.low64
+    }
+
     /// 32 lower-case hexadecimal digits.
     public var hex: String { Self.hex(high) + Self.hex(low) }
 

@@ -35,6 +35,16 @@ public struct JoinedRecords {
         return sameBytes(leftFrame.third, rightFrame.third)
     }
 
+    /// Whether the left side is there, once, and equal to the base's left form in every byte.
+    public var leftIsAsBase: Bool {
+        guard let leftFrame, let baseFrame, leftCount == 1 else { return false }
+        return sameBytes(leftFrame.third, baseFrame.second)
+    }
+
+    /// Digests of the sides' records with their keys inside.
+    var leftDigest: Digest? { leftFrame.map { Digest(frame: $0) } }
+    var rightDigest: Digest? { rightFrame.map { Digest(frame: $0) } }
+
     private func record(_ frame: Frame) -> Record {
         Record(key: key, locator: Array(frame.second), fields: PackedRecord(bytes: Array(frame.third)))
     }

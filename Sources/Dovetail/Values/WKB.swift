@@ -94,7 +94,7 @@ public struct Envelope: Sendable, Hashable {
 /// Canonical well-known binary: ISO type codes (Z +1000, M +2000), little endian throughout, no SRID,
 /// and every NaN the quiet one 0x7ff8000000000000.
 ///
-/// Types 1–12 and 15–17 are read. Only one level of structure is judged: rings need not close.
+/// Types 1–12 and 15–17 are read. Structure alone is judged: rings need not close, nor curves bend.
 public enum WKB {
     /// The canonical form of ISO or EWKB bytes in any byte order; an SRID in them is dropped.
     public static func canonical(_ bytes: UnsafeRawBufferPointer) throws(WKBError) -> [UInt8] {

@@ -99,21 +99,33 @@ public enum StateError: Error, Sendable, CustomStringConvertible {
     }
 }
 
-/// How packed records of a table are laid out.
+/// How packed records of a table are laid out, and where they came from. A run under another layout than the base's
+/// stops before it compares what can't be compared.
 public struct TableLayout: Sendable, Hashable, Codable {
-    /// Names and types of the fields, in order.
+    /// Names, types and columns of the fields, in order.
     public var fields: [FieldLayout]
     /// The identity in words.
     public var identity: String
+    /// Which tables and which of their records take part.
+    public var scope: String
 
     public struct FieldLayout: Sendable, Hashable, Codable {
         public var name: String
         public var type: String
+        /// The columns on both sides that stand for the field.
+        public var columns: String
+
+        public init(name: String, type: String, columns: String = "") {
+            self.name = name
+            self.type = type
+            self.columns = columns
+        }
     }
 
-    public init(_ schema: TableSchema) {
-        fields = schema.fields.map { FieldLayout(name: $0.name, type: $0.type.name) }
+    public init(_ schema: TableSchema, fields: [FieldLayout]? = nil, scope: String = "") {
+        self.fields = fields ?? schema.fields.map { FieldLayout(name: $0.name, type: $0.type.name) }
         identity = schema.identity.words
+        self.scope = scope
     }
 }
 

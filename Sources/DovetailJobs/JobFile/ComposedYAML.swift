@@ -7,7 +7,8 @@ import Yams
 /// that no column moves) and the text composed again; ``original(of:at:)`` gives the name back.
 struct ComposedYAML {
     private static let maximumRenames = 32
-    private static let maximumAliasesBesideComplexKeys = 32
+    private static let maximumAliasesBesideComplexKeys = 8
+    private static let maximumAnchors = 16
 
     private var lines: [[Unicode.Scalar]] = []
     private var renamed: [String: Unicode.Scalar] = [:]
@@ -101,20 +102,43 @@ struct ComposedYAML {
         return nil
     }
 
-    /// Yams hashes the keys of a map. A key that is itself a map or a list of many aliases would take for
-    /// ever.
+    /// Refuses aliases that would cost more than the text is long, before Yams resolves them.
+    ///
+    /// Two things can't be undone once Yams has the text. A chain of anchors, each around the one before,
+    /// nests so deeply that releasing the tree overflows the stack. And Yams hashes the keys of a map: a key
+    /// that is a list of aliases of lists of aliases would take for ever. Everything else is for the caps on
+    /// the tree.
     private func bomb(in file: String) -> JobFileError.Problem? {
         let text = text
         guard text.contains("&"), text.contains("*") else { return nil }
-        let anchors = Set(text.matches(of: #/&([\w-]+)/#).map(\.1))
-        let aliases = text.matches(of: #/\*([\w-]+)/#).filter { anchors.contains($0.1) }
-        guard aliases.count > Self.maximumAliasesBesideComplexKeys else { return nil }
+        let aliases = text.matches(of: #/\*([\w-]+)/#)
+        let aliased = Set(aliases.map(\.1))
+        let anchors = text.matches(of: #/&([\w-]+)/#).filter { aliased.contains($0.1) }
+        if anchors.count > Self.maximumAnchors {
+            return problem(
+                file, text[..<anchors[Self.maximumAnchors].range.lowerBound],
+                "more than \(Self.maximumAnchors) anchors that aliases use", "write some of the parts out")
+        }
+        let anchored = Set(anchors.map(\.1))
+        let used = aliases.count { anchored.contains($0.1) }
+        guard used > Self.maximumAliasesBesideComplexKeys else { return nil }
         let complexKey = text.firstMatch(of: #/(^|[\s\[{,])\?\s|[\]}]\s*:|\*[\w-]+\s*:(\s|$)/#)
         guard let complexKey else { return nil }
-        let before = text[..<complexKey.range.lowerBound].unicodeScalars
+        let start = complexKey.range.lowerBound
+        return problem(
+            file, text[...start].last?.isNewline == true ? text[...start] : text[..<start],
+            "many aliases beside a key that is no single word",
+            "write KEY: VALUE")
+    }
+
+    /// A problem right behind some text.
+    private func problem(
+        _ file: String, _ before: Substring, _ message: String, _ hint: String
+    ) -> JobFileError.Problem {
+        let lines = before.unicodeScalars.split(
+            omittingEmptySubsequences: false, whereSeparator: Self.isLineBreak)
         return JobFileError.Problem(
-            file: file, line: before.count(where: Self.isLineBreak) + 1, column: 1,
-            message: "many aliases beside a key that is no single word", hint: "write KEY: VALUE")
+            file: file, line: lines.count, column: (lines.last?.count ?? 0) + 1, message: message, hint: hint)
     }
 
     // MARK: - What Yams could not read
@@ -128,7 +152,8 @@ struct ComposedYAML {
         case .parser(_, let problem, let mark, _) where problem.hasPrefix("Maximum nesting level"):
             return JobFileError.Problem(
                 file: file, line: mark.line, column: mark.column,
-                message: "nested more than \(YAMLDocument.maximumDepth) levels deep", hint: "remove some levels")
+                message: "nested more than \(YAMLDocument.maximumDepth) levels deep",
+                hint: "remove some levels")
         case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
             .composer(let context, let problem, let mark, _):
             if let tab = tab(before: mark.line) {
@@ -155,7 +180,8 @@ struct ComposedYAML {
     }
 
     private func describe(_ context: YamlError.Context) -> String {
-        context.text.hasPrefix("while ") && !context.text.hasSuffix("next token") ? " \(context.text) (line \(context.mark.line))" : ""
+        context.text.hasPrefix("while ") && !context.text.hasSuffix("next token")
+            ? " \(context.text) (line \(context.mark.line))" : ""
     }
 
     private func tab(before line: Int) -> JobFile.Position? {

@@ -123,7 +123,9 @@ struct ItemReader {
         }
         guard !text.allSatisfy(\.isWhitespace) else {
             let isRead = raw.contains("${")
-            report(item, isRead ? "\(quote(item)) is empty in the environment" : "is empty", hint: "give \(what)")
+            report(
+                item, isRead ? "\(quote(item)) is empty in the environment" : "is empty", hint: "give \(what)"
+            )
             return nil
         }
         return text

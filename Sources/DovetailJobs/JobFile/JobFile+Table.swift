@@ -58,6 +58,12 @@ extension JobFile {
         public var by: Side
         /// The fields that it assigns.
         public var fields: [String]
+
+        /// Makes an assignment.
+        public init(by side: Side, fields: [String]) {
+            self.by = side
+            self.fields = fields
+        }
     }
 
     /// `where:` in each side's own language; nil means every record.
@@ -66,6 +72,12 @@ extension JobFile {
         public var left: String?
         /// The condition on the right.
         public var right: String?
+
+        /// Makes a filter.
+        public init(left: String? = nil, right: String? = nil) {
+            self.left = left
+            self.right = right
+        }
     }
 
     /// `references: {site: sites.id}`
@@ -76,6 +88,13 @@ extension JobFile {
         public var table: String
         /// The field there.
         public var tableField: String
+
+        /// Makes a reference.
+        public init(field: String, table: String, tableField: String) {
+            self.field = field
+            self.table = table
+            self.tableField = tableField
+        }
     }
 
     /// Which fields of a table take part.

@@ -1,0 +1,397 @@
+import Dovetail
+
+/// Carries a plan out: journal, write, check, remember, chunk by chunk, parents first and deletes last.
+struct Applier {
+    /// Records per chunk: one transaction on each replica, two on the state store.
+    static let chunkSize = 4096
+
+    let job: SyncJob
+    let state: any StateStore
+    let run: Int64
+    let kind: RunKind
+    let events: EventHandler
+
+    /// What the run did so far.
+    private(set) var result = ApplyTotals()
+    /// Up to where the feeds are read: past our own writes, as long as nobody else wrote in between.
+    private(set) var cursors: [String: Sides<FeedCursor?>]
+    private var missing = MissingParents()
+    /// Writes that may go through once others have.
+    private var waiting: [(table: JobTable, entry: PlanEntry)] = []
+
+    init(
+        job: SyncJob, state: any StateStore, run: Int64, kind: RunKind, cursors: [String: Sides<FeedCursor?>],
+        events: @escaping EventHandler
+    ) {
+        self.cursors = cursors
+        self.job = job
+        self.state = state
+        self.run = run
+        self.kind = kind
+        self.events = events
+    }
+
+    /// Applies every table's entries.
+    /// - Throws: what the replicas or the state store throw; everything up to then is remembered or journalled.
+    mutating func apply(_ planned: [PlannedTable]) async throws {
+        let order = TableOrder(planned.map(\.table))
+        let spools = Dictionary(planned.map { ($0.table.schema.name, $0) }, uniquingKeysWith: { first, _ in first })
+        for table in order.tables {
+            if let plan = spools[table.schema.name] { try await pass(plan, deletes: false) }
+        }
+        try await retryWaiting()
+        try await breakCircles(order)
+        for table in order.tables.reversed() {
+            if let plan = spools[table.schema.name] { try await pass(plan, deletes: true) }
+        }
+        // A unique value may have been freed, or the last child be gone.
+        try await retryWaiting()
+        try await giveUpWaiting()
+    }
+
+    private mutating func pass(_ plan: PlannedTable, deletes: Bool) async throws {
+        var reader = try plan.spool.reader()
+        var done = 0
+        while true {
+            let chunk = try reader.next(Self.chunkSize) { $0.deletes == deletes }
+            if chunk.isEmpty { break }
+            try await apply(chunk, of: plan.table, isRetry: false)
+            done += chunk.count
+            events(.applying(table: plan.table.schema.name, done: done, of: plan.spool.count))
+        }
+    }
+
+    /// One chunk of one table, whole.
+    private mutating func apply(_ entries: [PlanEntry], of table: JobTable, isRetry: Bool) async throws {
+        try Task.checkCancellation()
+        var memory = Memory()
+        var sending: [PlanEntry] = []
+        for entry in entries {
+            if let settled = try settle(entry, table, isRetry, into: &memory) { sending.append(settled) }
+        }
+        let outcomes = try await send(sending, table)
+        for (entry, outcome) in zip(sending, outcomes) {
+            try learn(entry, outcome, table, isRetry, into: &memory)
+        }
+        if !memory.isEmpty {
+            try await state.remember(memory, run: run)
+            events(.remembered(records: memory.agreed.count + memory.gone.count))
+        }
+    }
+
+    /// Deals with everything that needs no write; returns the entries that do.
+    private mutating func settle(
+        _ entry: PlanEntry, _ table: JobTable, _ isRetry: Bool, into memory: inout Memory
+    ) throws -> PlanEntry? {
+        let name = table.schema.name
+        switch entry.decision {
+        case .unchanged, .keep:
+            memory.settled.append((name, entry.key))
+        case .agree:
+            remember(entry, left: entry.seen.left, right: entry.seen.right, name, into: &memory)
+        case .conflict(let conflict):
+            memory.conflicts.append(
+                ConflictRecord(
+                    table: name, key: entry.key, conflict: conflict, base: entry.base, seen: entry.seen, since: run))
+            result.conflicts += 1
+            events(.conflict(table: name, key: entry.key))
+            noteMissing(entry, name)
+        case .refuse(.changedSince(let side)):
+            // Nothing waits for a person here: the next sync looks at the record as it is.
+            result.rejected += 1
+            events(
+                .rejected(
+                    table: name, side: side, key: entry.key,
+                    reason: Refusal.changedSince(side).reason(labels: job.labels)))
+        case .refuse(let refusal):
+            memory.rejections.append(rejection(entry, refusal, name))
+            result.rejected += 1
+            noteMissing(entry, name)
+        case .write(let writes, _):
+            for side in Side.allCases {
+                guard let record = writes[side]?.result,
+                    let parent = try missing.parent(of: record, in: table, on: side, job: job)
+                else { continue }
+                missing.note(name, entry.key, on: side)
+                if isRetry {
+                    memory.rejections.append(rejection(entry, .heldBack(parent: parent), name))
+                    result.rejected += 1
+                } else {
+                    waiting.append((table, entry))
+                }
+                return nil
+            }
+            return entry
+        }
+        return nil
+    }
+
+    /// A record that both sides shall hold and one does not.
+    private mutating func noteMissing(_ entry: PlanEntry, _ table: String) {
+        for side in Side.allCases where entry.seen[side] == nil { missing.note(table, entry.key, on: side) }
+    }
+
+    private func rejection(_ entry: PlanEntry, _ refusal: Refusal, _ table: String) -> RejectionRecord {
+        let side: Side =
+            switch refusal {
+            case .duplicateKey(let side), .nullKey(let side), .invalidText(let side, _), .rejectedBefore(let side, _):
+                side
+            case .heldBack, .changedSince: entry.write(on: .left) != nil ? .left : .right
+            }
+        // Only the store's own refusals are remembered against the same record; the others are found anew.
+        let reason: String
+        var isRetried = true
+        if case .rejectedBefore(_, let before) = refusal {
+            reason = before
+            isRetried = false
+        } else {
+            reason = refusal.reason(labels: job.labels)
+        }
+        return RejectionRecord(
+            table: table, key: entry.key,
+            rejection: Unsettled.Rejection(
+                side: side, reason: reason, seen: entry.seen.map { $0?.fields.digest }),
+            isRetried: isRetried, since: run)
+    }
+
+    // MARK: Sending
+
+    /// Journals the writes, sends them to both sides at once, and re-reads what was touched.
+    private mutating func send(
+        _ entries: [PlanEntry], _ table: JobTable
+    ) async throws -> [Sides<WriteOutcome?>] {
+        var outcomes = entries.map { _ in Sides<WriteOutcome?>(left: nil, right: nil) }
+        let batches = Sides(left: WriteBatch(entries, .left, table), right: WriteBatch(entries, .right, table))
+        guard !batches.left.writes.isEmpty || !batches.right.writes.isEmpty else { return outcomes }
+        // Invariant: what was sent is journalled first, so that an answer that never comes can be found again.
+        try await state.journal(batches.left.journal + batches.right.journal, run: run)
+
+        let sender = Sender(job: job, events: events)
+        async let left = sender.send(batches.left, .left, table)
+        async let right = sender.send(batches.right, .right, table)
+        // Both are waited for, even when one fails: nothing of this run is under way afterwards.
+        let answers = Sides(left: await left, right: await right)
+        for side in Side.allCases {
+            let answer = try answers[side].get()
+            for (index, outcome) in zip(batches[side].indices, answer.outcomes) { outcomes[index][side] = outcome }
+            // After an undo the records are looked at again: the edits it took back are still on the other side.
+            if kind != .undo, let range = answer.feed, cursors[table.schema.name]?[side] == range.before {
+                cursors[table.schema.name]?[side] = range.after
+            }
+        }
+        return outcomes
+    }
+
+    // MARK: Learning
+
+    private mutating func learn(
+        _ entry: PlanEntry, _ outcomes: Sides<WriteOutcome?>, _ table: JobTable, _ isRetry: Bool,
+        into memory: inout Memory
+    ) throws {
+        let name = table.schema.name
+        var now = entry.seen
+        var failure: (side: Side, rejection: WriteOutcome.Rejection)?
+        var wasOvertaken = false
+        for side in Side.allCases {
+            guard let outcome = outcomes[side], let write = entry.write(on: side) else { continue }
+            switch outcome {
+            case .applied(let record):
+                now[side] = record
+                result.count(write, on: side)
+                memory.outcomes.append((name, side, entry.key, .applied, nil))
+                if let record, let wanted = write.result, record.fields != wanted {
+                    events(.normalised(table: name, side: side, key: entry.key))
+                }
+                missing.found(name, entry.key, on: side)
+            case .already(let record):
+                now[side] = record
+                memory.outcomes.append((name, side, entry.key, .already, nil))
+                missing.found(name, entry.key, on: side)
+            case .overtaken:
+                wasOvertaken = true
+                memory.outcomes.append((name, side, entry.key, .overtaken, nil))
+                events(.overtaken(table: name, side: side, key: entry.key))
+                if entry.seen[side] == nil { missing.note(name, entry.key, on: side) }
+            case .rejected(let rejection):
+                failure = (side, rejection)
+                memory.outcomes.append((name, side, entry.key, .rejected, rejection.reason))
+                if entry.seen[side] == nil { missing.note(name, entry.key, on: side) }
+            }
+        }
+        if let failure {
+            if failure.rejection.dependsOnOthers, !isRetry {
+                waiting.append((table, entry))
+            } else {
+                reject(entry, failure.side, failure.rejection, name, into: &memory)
+            }
+        } else if wasOvertaken {
+            result.overtaken += 1
+            memory.pending.append((name, entry.key))
+        } else {
+            remember(entry, left: now.left, right: now.right, name, into: &memory)
+        }
+    }
+
+    private mutating func reject(
+        _ entry: PlanEntry, _ side: Side, _ rejection: WriteOutcome.Rejection, _ table: String,
+        into memory: inout Memory
+    ) {
+        result.rejected += 1
+        events(.rejected(table: table, side: side, key: entry.key, reason: rejection.reason))
+        memory.rejections.append(
+            RejectionRecord(
+                table: table, key: entry.key,
+                rejection: Unsettled.Rejection(
+                    side: side, reason: rejection.reason, seen: entry.seen.map { $0?.fields.digest }),
+                isRetried: rejection.dependsOnOthers, since: run))
+    }
+
+    /// Moves the base of one record: both sides were proven to hold what the plan says.
+    private func remember(
+        _ entry: PlanEntry, left: Record?, right: Record?, _ table: String, into memory: inout Memory
+    ) {
+        if kind == .undo {
+            // An undone run leaves the memory as it was before it.
+            if let base = entry.base {
+                memory.agreed.append((table, base))
+            } else {
+                memory.gone.append((table, entry.key))
+            }
+            return
+        }
+        guard let left, let right else {
+            memory.gone.append((table, entry.key))
+            return
+        }
+        memory.agreed.append(
+            (
+                table,
+                BaseRecord(
+                    key: left.key, left: left.fields, right: right.fields, leftLocator: left.locator,
+                    rightLocator: job.table(table)?.schema.identity == .content
+                        ? right.key.bytes : right.locator)
+            ))
+        if left.key != entry.key { memory.settled.append((table, entry.key)) }
+    }
+
+    // MARK: What has to wait for others
+
+    /// Tries waiting writes again as long as that gets any of them through.
+    private mutating func retryWaiting() async throws {
+        var before = Int.max
+        while !waiting.isEmpty, waiting.count < before {
+            before = waiting.count
+            let again = waiting
+            waiting = []
+            for (table, entries) in Self.grouped(again) {
+                for entry in entries { clearMissing(entry, table) }
+                try await apply(entries, of: table, isRetry: false)
+            }
+        }
+    }
+
+    private mutating func clearMissing(_ entry: PlanEntry, _ table: JobTable) {
+        for side in Side.allCases { missing.found(table.schema.name, entry.key, on: side) }
+    }
+
+    /// Records that refer to each other in a circle go in two steps: first without the reference, then with it.
+    private mutating func breakCircles(_ order: TableOrder) async throws {
+        let stuck = waiting
+        waiting = []
+        var second: [(table: JobTable, entry: PlanEntry)] = []
+        for (table, entries) in Self.grouped(stuck) {
+            guard let circular = order.circular[table.schema.name] else {
+                waiting += entries.map { (table, $0) }
+                continue
+            }
+            let fields = Set(circular.flatMap(\.fields).compactMap(table.schema.index(of:)))
+            for entry in entries {
+                guard let steps = try entry.inTwoSteps(nulling: fields, keyFields: table.views.left.keyFields) else {
+                    waiting.append((table, entry))
+                    continue
+                }
+                clearMissing(entry, table)
+                let before = result
+                try await apply([steps.first], of: table, isRetry: true)
+                if result.rejected == before.rejected {
+                    second.append((table, steps.second))
+                }
+            }
+        }
+        for (table, entries) in Self.grouped(second) { try await apply(entries, of: table, isRetry: false) }
+        try await retryWaiting()
+    }
+
+    /// Nothing else will come: what still waits is rejected, in the store's words.
+    private mutating func giveUpWaiting() async throws {
+        let rest = waiting
+        waiting = []
+        for (table, entries) in Self.grouped(rest) { try await apply(entries, of: table, isRetry: true) }
+    }
+
+    private static func grouped(_ entries: [(table: JobTable, entry: PlanEntry)]) -> [(JobTable, [PlanEntry])] {
+        var order: [String] = []
+        var groups: [String: (JobTable, [PlanEntry])] = [:]
+        for (table, entry) in entries {
+            if groups[table.schema.name] == nil {
+                order.append(table.schema.name)
+                groups[table.schema.name] = (table, [])
+            }
+            groups[table.schema.name]?.1.append(entry)
+        }
+        return order.compactMap { groups[$0] }
+    }
+}
+
+/// What a run did.
+public struct ApplyTotals: Sendable, Hashable {
+    public var writes = Sides(left: PlanCounts.Writes(), right: PlanCounts.Writes())
+    public var conflicts = 0
+    public var rejected = 0
+    public var overtaken = 0
+
+    public init() {}
+
+    mutating func count(_ write: Write, on side: Side) {
+        switch write {
+        case .insert: writes[side].inserts += 1
+        case .update: writes[side].updates += 1
+        case .delete: writes[side].deletes += 1
+        }
+    }
+}
+
+extension PlanEntry {
+    /// Whether the entry deletes anything; such entries come last.
+    var deletes: Bool { write(on: .left) == .delete || write(on: .right) == .delete }
+
+    /// An insert in two steps: without the fields that close a circle, and then with them. Nil when there is nothing
+    /// to leave out. The first step is a true agreement about a smaller record: the source's record counts as if its
+    /// references were changed afterwards, so an interruption between the steps heals itself.
+    func inTwoSteps(nulling fields: Set<Int>, keyFields: [Int]) throws -> (first: PlanEntry, second: PlanEntry)? {
+        guard case .write(let writes, let decided) = decision else { return nil }
+        for side in Side.allCases {
+            guard case .insert(let record)? = writes[side], writes[side.other] == nil,
+                let source = seen[side.other], fields.isDisjoint(with: keyFields)
+            else { continue }
+            let count = try record.slices().count
+            let moving = (0..<count).map { fields.contains($0) ? nil : Optional($0) }
+            let partial = try record.moved(moving)
+            guard partial != record else { return nil }
+            let partialSource = Record(
+                key: source.key, locator: source.locator, fields: try source.fields.moved(moving))
+            var step = Sides<Write?>(left: nil, right: nil)
+            var first = self
+            step[side] = .insert(partial)
+            first.decision = .write(step, decided: decided)
+            first.seen[side.other] = partialSource
+
+            var second = self
+            step[side] = .update(record, fields: fields.sorted())
+            second.decision = .write(step, decided: [])
+            second.seen[side] = Record(key: key, fields: partial)
+            return (first, second)
+        }
+        return nil
+    }
+}

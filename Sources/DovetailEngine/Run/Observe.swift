@@ -1,0 +1,181 @@
+import Dovetail
+
+/// What a run knows about one table once it has looked at both sides.
+struct PlannedTable {
+    let table: JobTable
+    let spool: PlanSpool
+    var counts: PlanCounts
+    var baseCount: Int
+    /// Where the feeds stood when the sides were observed.
+    var cursors: Sides<FeedCursor?>
+    /// Keys that waited before the run; those no longer planned as waiting are settled.
+    var waitedFor: Set<RecordKey>
+    /// The base is in another layout, and has to be brought into this one before it is used.
+    var relayout: [Int?]?
+    var forgetsBase: Bool
+}
+
+/// Looks at both sides of each table and plans. Writes nothing anywhere.
+struct Observer {
+    let job: SyncJob
+    let state: any StateStore
+    let stored: JobState
+    let observations: Sides<any Observation>
+    /// Compare without a base: nothing is deleted.
+    let meetsAnew: Bool
+    let events: EventHandler
+
+    func plan(_ table: JobTable, mappingChanged: Bool) async throws -> PlannedTable {
+        let name = table.schema.name
+        let old = stored.layouts[name]
+        let carriesBase = !meetsAnew && (old.map { table.layout.canCarryBase(from: $0) } ?? true)
+        let relayout = carriesBase && mappingChanged ? old.map { table.layout.positions(in: $0) } : nil
+        let baseCount = carriesBase ? try await state.baseCount(of: name) : 0
+        var planned = PlannedTable(
+            table: table, spool: PlanSpool(), counts: PlanCounts(), baseCount: baseCount,
+            cursors: Sides(left: nil, right: nil), waitedFor: [], relayout: relayout,
+            forgetsBase: !carriesBase)
+        let pending = try await state.pendingKeys(of: name)
+        planned.waitedFor = Set(pending)
+
+        var unsettled = meetsAnew || mappingChanged ? Unsettled() : try await state.unsettled(of: name)
+        let intents = try await state.openIntents(of: name)
+        unsettled.interrupted = interrupted(intents, baseKnown: carriesBase)
+        var planner = Planner(schema: table.schema, rules: table.rules, unsettled: unsettled, output: planned.spool)
+
+        for side in Side.allCases {
+            planned.cursors[side] = try await observations[side].feedPosition(of: table.views[side])
+        }
+        if case .content = table.schema.identity {
+            events(.observing(table: name, byFeed: false))
+            try await planLinked(table, planned, intents, into: &planner)
+        } else if let keys = try await changedKeys(table, planned, pending) {
+            events(.observing(table: name, byFeed: true))
+            try await planKeys(keys, table, into: &planner)
+        } else {
+            events(.observing(table: name, byFeed: false))
+            let joined = try await DovetailEngine.join(
+                base: try await baseCursor(planned), left: try await observations.left.snapshot(of: table.views.left),
+                right: try await observations.right.snapshot(of: table.views.right), into: &planner)
+            planner.finish(joined, complete: true)
+        }
+        planned.counts = planner.counts
+        events(.planned(table: name, counts: planned.counts))
+        return planned
+    }
+
+    /// The base in the present layout.
+    private func baseCursor(_ planned: PlannedTable, mirrored: Bool = false) async throws -> (any RecordCursor)? {
+        guard planned.baseCount > 0 else { return nil }
+        let cursor = try await state.base(of: planned.table.schema.name, mirrored: mirrored)
+        guard let moving = planned.relayout else { return cursor }
+        return RelayoutCursor(cursor: cursor, moving: moving)
+    }
+
+    /// The keys to look at when both sides have a feed that reaches back to the last run; nil: look at everything.
+    private func changedKeys(
+        _ table: JobTable, _ planned: PlannedTable, _ pending: [RecordKey]
+    ) async throws -> [RecordKey]? {
+        guard planned.baseCount > 0, planned.relayout == nil,
+            let cursors = stored.cursors[table.schema.name]
+        else { return nil }
+        var keys = Set(pending)
+        for side in Side.allCases {
+            guard table.views[side].wantsChangeFeed, let cursor = cursors[side],
+                let changed = try await observations[side].changes(of: table.views[side], since: cursor)
+            else { return nil }
+            keys.formUnion(changed.keys)
+        }
+        // Reading records one by one costs about as much as ten in a scan.
+        guard keys.count <= 1000 || keys.count < planned.baseCount / 10 else { return nil }
+        for side in Side.allCases {
+            // An emptied side must be seen as emptied, with the counts of a whole look.
+            if try await observations[side].isEmpty(table.views[side]) { return nil }
+        }
+        return keys.sorted()
+    }
+
+    /// Plans just these keys. The planner can't tell the difference.
+    private func planKeys(
+        _ keys: [RecordKey], _ table: JobTable, into planner: inout Planner<PlanSpool>
+    ) async throws {
+        for start in stride(from: 0, to: keys.count, by: 2000) {
+            let chunk = Array(keys[start..<min(start + 2000, keys.count)])
+            let base = try await state.base(of: table.schema.name, keys: chunk)
+            let known = Dictionary(base.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+            func references(_ side: Side) -> [RecordReference] {
+                chunk.map { key in
+                    let record = known[key]
+                    return RecordReference(
+                        key: key, locator: (side == .left ? record?.leftLocator : record?.rightLocator) ?? [])
+                }
+            }
+            async let left = observations.left.read(references(.left), of: table.views.left)
+            async let right = observations.right.read(references(.right), of: table.views.right)
+            let joined = try await DovetailEngine.join(
+                base: BatchCursor([RecordBatch(base: base)]),
+                left: BatchCursor([RecordBatch(try await left.sorted { $0.key < $1.key })]),
+                right: BatchCursor([RecordBatch(try await right.sorted { $0.key < $1.key })]), into: &planner)
+            planner.finish(joined, complete: false)
+        }
+    }
+
+    private func planLinked(
+        _ table: JobTable, _ planned: PlannedTable, _ intents: [JournalEntry],
+        into planner: inout Planner<PlanSpool>
+    ) async throws {
+        var left = LinkedPlanner.SideChanges()
+        var right = LinkedPlanner.SideChanges()
+        // The side joins as the left stream; its base in that side's own order and form.
+        let joinedLeft = try await joinSide(
+            try await baseCursor(planned), try await observations.left.snapshot(of: table.views.left), into: &left)
+        let joinedRight = try await joinSide(
+            try await baseCursor(planned, mirrored: true),
+            try await observations.right.snapshot(of: table.views.right), into: &right)
+        let sent = intents.compactMap { entry -> LinkedPlanner.Intent? in
+            guard entry.verb == "insert", let after = entry.after, let source = entry.seen[entry.side.other] else {
+                return nil
+            }
+            return LinkedPlanner.Intent(side: entry.side, source: source.key, record: after)
+        }
+        try LinkedPlanner().plan(
+            left: left, right: right, intents: sent, firstMeeting: planned.baseCount == 0,
+            fieldCount: table.schema.fields.count, into: &planner)
+        planner.note(
+            PlanCounts.Seen(left: joinedLeft.leftCount, right: joinedRight.leftCount, base: planned.baseCount),
+            unchanged: min(left.unchanged, right.unchanged))
+    }
+
+    /// Joins one side with its base alone: the side stands in for both streams of a key-matched join.
+    private func joinSide(
+        _ base: (any RecordCursor)?, _ side: any RecordCursor, into changes: inout LinkedPlanner.SideChanges
+    ) async throws -> MergeJoin {
+        try await DovetailEngine.join(base: base, left: side, right: nil, into: &changes)
+    }
+
+    private func interrupted(_ intents: [JournalEntry], baseKnown: Bool) -> [RecordKey: Unsettled.Interrupted] {
+        guard baseKnown else { return [:] }
+        var interrupted: [RecordKey: Unsettled.Interrupted] = [:]
+        for entry in intents {
+            var known =
+                interrupted[entry.key]
+                ?? Unsettled.Interrupted(
+                    written: [], expected: Sides(left: entry.seen.left?.fields, right: entry.seen.right?.fields))
+            known.written.insert(entry.side)
+            known.expected[entry.side] = entry.after
+            interrupted[entry.key] = known
+        }
+        return interrupted
+    }
+}
+
+/// Shows base records under another layout.
+struct RelayoutCursor: RecordCursor {
+    let cursor: any RecordCursor
+    let moving: [Int?]
+
+    func next() async throws -> RecordBatch? {
+        guard let batch = try await cursor.next() else { return nil }
+        return RecordBatch(base: try batch.baseRecords().map { try $0.moved(moving) })
+    }
+}

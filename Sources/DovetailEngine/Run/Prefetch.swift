@@ -1,0 +1,70 @@
+import Dovetail
+
+/// Reads a cursor one batch ahead, so that both sides are read while the last batches are joined.
+struct Prefetch: ~Copyable {
+    private let cursor: (any RecordCursor)?
+    private var ahead: Task<RecordBatch?, any Error>?
+
+    init(_ cursor: (any RecordCursor)?) {
+        self.cursor = cursor
+        ahead = cursor.map { cursor in Task { try await cursor.next() } }
+    }
+
+    /// The next batch; nil at the end, and at once when there is no cursor.
+    mutating func next() async throws -> RecordBatch? {
+        guard let task = ahead, let cursor else { return nil }
+        let batch = try await task.value
+        ahead = batch == nil ? nil : Task { try await cursor.next() }
+        return batch
+    }
+
+    /// Waits for the batch being read, so that nothing touches the cursor afterwards.
+    mutating func settle() async {
+        guard let task = ahead else { return }
+        task.cancel()
+        _ = await task.result
+        ahead = nil
+    }
+}
+
+/// Runs a merge join over three cursors.
+func join<Sink: JoinSink>(
+    base: (any RecordCursor)?, left: (any RecordCursor)?, right: (any RecordCursor)?, into sink: inout Sink
+) async throws -> MergeJoin {
+    var base = Prefetch(base)
+    var left = Prefetch(left)
+    var right = Prefetch(right)
+    var join = MergeJoin()
+    do {
+        while let stream = try join.run(into: &sink) {
+            try Task.checkCancellation()
+            switch stream {
+            case .base: try join.feed(try await base.next(), to: .base)
+            case .left: try join.feed(try await left.next(), to: .left)
+            case .right: try join.feed(try await right.next(), to: .right)
+            }
+        }
+    } catch {
+        await base.settle()
+        await left.settle()
+        await right.settle()
+        throw error
+    }
+    return join
+}
+
+/// A cursor over batches that are already there.
+struct BatchCursor: RecordCursor {
+    private let batches: Batches
+
+    /// Hands out its batches once.
+    private actor Batches {
+        var rest: [RecordBatch]
+        init(_ batches: [RecordBatch]) { rest = batches }
+        func next() -> RecordBatch? { rest.isEmpty ? nil : rest.removeFirst() }
+    }
+
+    init(_ batches: [RecordBatch]) { self.batches = Batches(batches) }
+
+    func next() async throws -> RecordBatch? { await batches.next() }
+}

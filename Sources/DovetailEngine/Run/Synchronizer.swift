@@ -1,0 +1,283 @@
+import Dovetail
+
+/// Runs a job: observe, reconcile, plan, limits, apply, verify, remember.
+///
+/// ```swift
+/// let synchronizer = Synchronizer(job: job, state: state)
+/// let outcome = try await synchronizer.sync()
+/// ```
+///
+/// Interrupt it anywhere and run it again: it completes. A second run right after a good one writes nothing.
+public struct Synchronizer: Sendable {
+    public let job: SyncJob
+    public let state: any StateStore
+    let clock: @Sendable () -> Int64
+    let events: EventHandler
+    let owner: LockOwner
+
+    /// - Parameters:
+    ///   - owner: how the lock names this process to others.
+    ///   - clock: microseconds since 1970.
+    public init(
+        job: SyncJob, state: any StateStore, owner: LockOwner, clock: @escaping @Sendable () -> Int64,
+        events: @escaping EventHandler = { _ in }
+    ) {
+        self.job = job
+        self.state = state
+        self.owner = owner
+        self.clock = clock
+        self.events = events
+    }
+
+    /// Plans without writing anything anywhere. The plan comes with the halts that a sync would stop at.
+    /// - Throws: ``ReplicaError``, ``StateError``.
+    public func plan() async throws -> Plan {
+        events(.started(kind: "plan"))
+        return try await observe()
+    }
+
+    /// Plans, checks the limits, applies, verifies and remembers.
+    /// - Parameter allowing: limits that a person lifts for this run.
+    /// - Throws: ``RunHalted`` before anything was written; ``StateError/locked(by:)``; ``ReplicaError``, after
+    ///   which running again is safe.
+    public func sync(allowing: Set<Allowance> = []) async throws -> RunResult {
+        try await locked {
+            events(.started(kind: RunKind.sync.rawValue))
+            var result = try await round(allowing)
+            // Records that changed between plan and write are planned again, while someone else keeps writing.
+            for _ in 0..<Self.extraRounds where result.totals.overtaken > 0 {
+                result = try await round(allowing).following(result)
+            }
+            events(.finished(status: result.status))
+            return result
+        }
+    }
+
+    /// How often a sync starts over when records were overtaken.
+    private static let extraRounds = 3
+
+    private func round(_ allowing: Set<Allowance>) async throws -> RunResult {
+        let plan = try await observe()
+        try check(plan.halts, allowing)
+        if try await isQuiet(plan) {
+            try await state.noteQuiet(at: clock(), cursors: plan.cursors)
+            return RunResult(run: nil, counts: plan.counts, totals: ApplyTotals(), plan: plan)
+        }
+        return try await carryOut(plan, kind: .sync)
+    }
+
+    /// - Throws: ``RunHalted`` when a person has not allowed all of them.
+    func check(_ halts: [Halt], _ allowing: Set<Allowance>) throws {
+        let standing = halts.filter { $0.allowance.map { !allowing.contains($0) } ?? true }
+        guard standing.isEmpty else { throw RunHalted(halts: standing, labels: job.labels) }
+    }
+
+    /// Holds the job's lock around `work`.
+    func locked<Result: Sendable>(_ work: () async throws -> Result) async throws -> Result {
+        try await state.lock(as: owner, patience: job.lockPatience)
+        do {
+            let result = try await work()
+            await state.unlock()
+            return result
+        } catch {
+            await state.unlock()
+            throw error
+        }
+    }
+
+    // MARK: Observe and plan
+
+    /// Looks at both replicas at once, and plans every table.
+    func observe() async throws -> Plan {
+        let stored = try await state.load()
+        let observations = try await openObservations()
+        do {
+            let plan = try await observe(stored, observations)
+            await observations.left.finish()
+            await observations.right.finish()
+            return plan
+        } catch {
+            await observations.left.finish()
+            await observations.right.finish()
+            throw described(error)
+        }
+    }
+
+    func openObservations() async throws -> Sides<any Observation> {
+        let left = try await job.replicas.left.observe()
+        do {
+            return Sides(left: left, right: try await job.replicas.right.observe())
+        } catch {
+            await left.finish()
+            throw error
+        }
+    }
+
+    private func observe(_ stored: JobState, _ observations: Sides<any Observation>) async throws -> Plan {
+        let identities = Sides(
+            left: try await observations.left.identity(job: job.name),
+            right: try await observations.right.identity(job: job.name))
+        let recognition = Recognition(stored, identities, labels: job.labels)
+        var halts = recognition.halts
+        halts += job.vanished.map { .tableVanished(table: $0.table, side: $0.side) }
+        // A replaced replica is compared without its base: what the plan then shows is what allowing it would do.
+        let meetsAnew = recognition.meetsAnew != nil || !recognition.halts.isEmpty
+        if let reason = recognition.meetsAnew { events(.meetsAnew(reason: reason)) }
+
+        let observer = Observer(
+            job: job, state: state, stored: stored, observations: observations, meetsAnew: meetsAnew,
+            events: events)
+        var tables: [PlannedTable] = []
+        for table in job.tables {
+            let name = table.schema.name
+            let differences = stored.layouts[name].map { table.layout.differences(from: $0) } ?? []
+            if !differences.isEmpty, !meetsAnew {
+                halts.append(.mappingChanged(table: name, differences: differences))
+            }
+            let planned = try await observer.plan(table, mappingChanged: !differences.isEmpty)
+            halts += job.limits.check(name, planned.counts, baseCount: planned.baseCount)
+            tables.append(planned)
+        }
+        let total = tables.reduce(0) { $0 + $1.counts.left.total + $1.counts.right.total }
+        halts += job.limits.check(total: total)
+        return Plan(
+            job: job.name, labels: job.labels, tables: tables, halts: halts, stored: stored,
+            identities: identities, meetsAnew: meetsAnew ? recognition.meetsAnew ?? "a side was replaced" : nil)
+    }
+
+    /// Whether a run of this plan would change nothing on either side, nor in the memory.
+    private func isQuiet(_ plan: Plan) async throws -> Bool {
+        guard plan.meetsAnew == nil, plan.stored.generation > 0, plan.stored.pendingGeneration == nil else { return false }
+        var waiting: Set<ConflictRecord.ID> = []
+        var known: [ConflictRecord.ID: (Conflict, Sides<Record?>)] = [:]
+        for table in plan.tables {
+            let counts = table.counts
+            guard counts.isQuiet, counts.agreements == 0, table.relayout == nil,
+                plan.stored.layouts[table.table.schema.name] == table.table.layout
+            else { return false }
+            if counts.conflicts + counts.refusals == 0 {
+                if !table.waitedFor.isEmpty { return false }
+                continue
+            }
+            if known.isEmpty {
+                for record in try await state.conflicts() { known[record.id] = (record.conflict, record.seen) }
+                for record in try await state.rejections() {
+                    waiting.insert(ConflictRecord.ID(table: record.table, key: record.key))
+                }
+            }
+            var reader = try table.spool.reader()
+            var planned: Set<RecordKey> = []
+            while let entry = try reader.next() {
+                let id = ConflictRecord.ID(table: entry.table, key: entry.key)
+                switch entry.decision {
+                case .conflict(let conflict):
+                    guard let before = known[id], before.0 == conflict, before.1 == entry.seen else { return false }
+                    planned.insert(entry.key)
+                case .refuse:
+                    guard waiting.contains(id) else { return false }
+                    planned.insert(entry.key)
+                case .keep, .unchanged: break
+                case .agree, .write: return false
+                }
+            }
+            if !table.waitedFor.isSubset(of: planned) { return false }
+        }
+        return true
+    }
+
+    // MARK: Apply, verify, remember
+
+    /// Carries a plan out under the lock.
+    func carryOut(_ plan: Plan, kind: RunKind) async throws -> RunResult {
+        var plan = plan
+        let stored = plan.stored
+        let generation = max(stored.generation, stored.pendingGeneration ?? 0) + 1
+        let run = try await state.begin(RunStart(kind: kind, time: clock(), generation: generation))
+        var applier = Applier(
+            job: job, state: state, run: run, kind: kind, cursors: plan.cursors, events: events)
+        do {
+            for table in plan.tables {
+                let name = table.table.schema.name
+                if table.forgetsBase {
+                    try await state.forgetBase(of: [name])
+                } else if let moving = table.relayout {
+                    try await state.relayout(name, to: table.table.layout, moving: moving)
+                }
+            }
+            for side in Side.allCases {
+                try await job.replicas[side].prepare(plan.tables.map { $0.table.views[side] })
+            }
+            try await applier.apply(plan.tables)
+            try await settle(plan, run: run)
+            let marked = try await stamp(plan, generation)
+            plan.cursors = applier.cursors
+            let result = RunResult(run: run, counts: plan.counts, totals: applier.result, plan: plan)
+            try await state.finish(end(plan, result.status, marked: marked, message: nil), run: run)
+            for side in Side.allCases { try await acknowledge(plan, side) }
+            return result
+        } catch {
+            // What is journalled and not remembered is found again by the next run. When even this note can't be
+            // written, the first failure is the one to report.
+            let failure = described(error)
+            try? await state.finish(end(plan, .failed, marked: nil, message: "\(failure)"), run: run)
+            events(.finished(status: .failed))
+            throw failure
+        }
+    }
+
+    /// Forgets conflicts and rejections that this plan no longer found.
+    private func settle(_ plan: Plan, run: Int64) async throws {
+        var memory = Memory()
+        for table in plan.tables where !table.waitedFor.isEmpty {
+            var open = table.waitedFor
+            var reader = try table.spool.reader()
+            while let entry = try reader.next() { open.remove(entry.key) }
+            memory.settled += open.sorted().map { (table.table.schema.name, $0) }
+        }
+        if !memory.isEmpty { try await state.remember(memory, run: run) }
+    }
+
+    /// Leaves the run's mark on both sides. A one-way job does not write to its source.
+    private func stamp(_ plan: Plan, _ generation: Int64) async throws -> Sides<Bool> {
+        var marked = Sides(left: false, right: false)
+        for side in Side.allCases where plan.isWritten(side) || plan.stored.marked[side] {
+            marked[side] = try await job.replicas[side].stamp(
+                ReplicaMark(job: job.name, side: side, state: plan.stored.identity, generation: generation))
+        }
+        return marked
+    }
+
+    private func acknowledge(_ plan: Plan, _ side: Side) async throws {
+        guard plan.isWritten(side) else { return }
+        for table in plan.tables {
+            guard let cursor = plan.cursors[table.table.schema.name]?[side] else { continue }
+            try await job.replicas[side].acknowledge(job: job.name, view: table.table.views[side], cursor: cursor)
+        }
+    }
+
+    private func end(_ plan: Plan, _ status: RunStatus, marked: Sides<Bool>?, message: String?) -> RunEnd {
+        var layouts: [String: TableLayout] = [:]
+        for table in plan.tables { layouts[table.table.schema.name] = table.table.layout }
+        return RunEnd(
+            time: clock(), status: status, counts: plan.counts, stamped: marked != nil,
+            marked: marked ?? plan.stored.marked,
+            changeCounters: plan.identities.map(\.changeCounter),
+            cursors: marked == nil ? plan.stored.cursors : plan.cursors,
+            layouts: marked == nil ? plan.stored.layouts : layouts, retention: job.retention, message: message)
+    }
+
+    /// Turns the core's errors into messages a person can use.
+    func described(_ error: any Error) -> any Error {
+        switch error {
+        case JoinError.outOfOrder(let stream, let key):
+            ReplicaError(
+                .failed, replica: stream == .left ? job.replicas.left.name : job.replicas.right.name,
+                "records came out of key order near \(key.words); this is a mistake in Dovetail, please report it")
+        case let error as PackingError:
+            StateError.failed(
+                store: state.name,
+                message: "\(error); move the state file aside and run again: the sides then meet as for the first time")
+        default: error
+        }
+    }
+}

@@ -1,0 +1,146 @@
+import Dovetail
+
+/// A run that can't be undone.
+public struct UndoError: Error, Sendable, CustomStringConvertible {
+    public let description: String
+}
+
+extension Synchronizer {
+    /// Plans the inverse of a run: every record it wrote goes back to what it was, as long as it still is what the
+    /// run made of it. Records that changed since then are refused.
+    ///
+    /// Both replicas and the memory are then as before the run, so the edits it carried over wait to be planned
+    /// again by the next sync.
+    /// - Throws: ``UndoError`` when the run is unknown, or its values are no longer kept.
+    public func planUndo(of run: Int64) async throws -> Plan {
+        let stored = try await state.load()
+        var history: [String: [HistoryChange]] = [:]
+        var offset = 0
+        while true {
+            let chunk = try await state.changes(of: run, offset: offset, limit: 5000)
+            if chunk.isEmpty { break }
+            offset += chunk.count
+            for change in chunk where change.outcome == .applied {
+                guard !change.valuesRemoved else {
+                    throw UndoError(description: "the values of run \(run) are no longer kept (history: values), so it can't be undone")
+                }
+                history[change.entry.table, default: []].append(change)
+            }
+        }
+        guard !history.isEmpty else {
+            throw UndoError(description: "run \(run) is not in the history, or changed nothing; see: dovetail runs")
+        }
+        let observations = try await openObservations()
+        do {
+            var tables: [PlannedTable] = []
+            for table in job.tables {
+                guard let changes = history[table.schema.name] else { continue }
+                guard changes.allSatisfy({ $0.layout == stored.layouts[table.schema.name] ?? $0.layout }) else {
+                    throw UndoError(
+                        description: "\(table.schema.name) had other fields in run \(run), so it can't be undone")
+                }
+                tables.append(try await planUndo(of: changes, table, observations, stored))
+            }
+            let identities = Sides(
+                left: try await observations.left.identity(job: job.name),
+                right: try await observations.right.identity(job: job.name))
+            await observations.left.finish()
+            await observations.right.finish()
+            let halts = Recognition(stored, identities, labels: job.labels).halts
+            return Plan(
+                job: job.name, labels: job.labels, tables: tables, halts: halts, stored: stored,
+                identities: identities, meetsAnew: nil)
+        } catch {
+            await observations.left.finish()
+            await observations.right.finish()
+            throw described(error)
+        }
+    }
+
+    /// Undoes a run, under the job's lock.
+    /// - Throws: ``UndoError``, ``RunHalted``, ``ReplicaError``, ``StateError``.
+    public func undo(_ run: Int64, allowing: Set<Allowance> = []) async throws -> RunResult {
+        try await locked {
+            events(.started(kind: RunKind.undo.rawValue))
+            let plan = try await planUndo(of: run)
+            try check(plan.halts, allowing)
+            let result = try await carryOut(plan, kind: .undo)
+            events(.finished(status: result.status))
+            return result
+        }
+    }
+
+    private func planUndo(
+        of changes: [HistoryChange], _ table: JobTable, _ observations: Sides<any Observation>, _ stored: JobState
+    ) async throws -> PlannedTable {
+        let name = table.schema.name
+        var planned = PlannedTable(
+            table: table, spool: PlanSpool(), counts: PlanCounts(),
+            baseCount: try await state.baseCount(of: name), cursors: stored.cursors[name] ?? Sides(left: nil, right: nil), waitedFor: [],
+            relayout: nil, forgetsBase: false)
+        // A record written on both sides, or twice, goes back to what it was before the first of these writes.
+        var byKey: [RecordKey: [HistoryChange]] = [:]
+        for change in changes { byKey[change.entry.key, default: []].append(change) }
+        let keys = byKey.keys.sorted()
+        for start in stride(from: 0, to: keys.count, by: 2000) {
+            let chunk = keys[start..<min(start + 2000, keys.count)]
+            let base = try await state.base(of: name, keys: Array(chunk))
+            let known = Dictionary(base.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+            var now = Sides<[RecordKey: Record]>(left: [:], right: [:])
+            for side in Side.allCases {
+                let references = chunk.map { key in reference(to: key, side, table, known[key], byKey[key] ?? []) }
+                let found = try await observations[side].read(references.map(\.reference), of: table.views[side])
+                let byOwnKey = Dictionary(found.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+                for (key, reference) in references { now[side][key] = byOwnKey[reference.key] }
+            }
+            for key in chunk {
+                let entry = try undoing(
+                    key, byKey[key] ?? [], table, base: known[key],
+                    now: Sides(left: now.left[key], right: now.right[key]))
+                planned.counts.count(entry.decision)
+                try planned.spool.emit(entry)
+            }
+        }
+        return planned
+    }
+
+    /// How a side itself calls a record: in linked tables each has its own id.
+    private func reference(
+        to key: RecordKey, _ side: Side, _ table: JobTable, _ base: BaseRecord?, _ changes: [HistoryChange]
+    ) -> (key: RecordKey, reference: RecordReference) {
+        guard table.schema.identity == .content else { return (key, RecordReference(key: key)) }
+        let seen = changes.compactMap { $0.entry.seen[side]?.key }.first
+        let own = seen ?? (side == .left ? key : base.map { RecordKey(bytes: $0.rightLocator) } ?? key)
+        return (key, RecordReference(key: own))
+    }
+
+    private func undoing(
+        _ key: RecordKey, _ changes: [HistoryChange], _ table: JobTable, base: BaseRecord?, now: Sides<Record?>
+    ) throws -> PlanEntry {
+        var writes = Sides<Write?>(left: nil, right: nil)
+        for side in Side.allCases {
+            let own = changes.filter { $0.entry.side == side }
+            guard let first = own.first, let last = own.last else { continue }
+            // What the run made of it: what was sent, or the form in which the store gave it back.
+            let made = side == .left ? base?.left : base?.right
+            let isAsMade = now[side]?.fields == last.entry.after || (now[side] != nil && now[side]?.fields == made)
+            guard isAsMade else {
+                return PlanEntry(
+                    table: table.schema.name, key: key, base: first.entry.base, seen: now,
+                    decision: .refuse(.changedSince(side)))
+            }
+            switch (now[side]?.fields, first.entry.seen[side]?.fields) {
+            case (nil, nil): break
+            case (.some, nil): writes[side] = .delete
+            case (nil, let before?): writes[side] = .insert(before)
+            case (let now?, let before?):
+                if now != before {
+                    writes[side] = .update(before, fields: try table.schema.differingFields(now, before))
+                }
+            }
+        }
+        return PlanEntry(
+            table: table.schema.name, key: key, base: changes.first?.entry.base, seen: now,
+            decision: .write(writes, decided: [Decided(field: nil, winner: nil, by: .person)]))
+    }
+}

@@ -1,0 +1,84 @@
+public import Dovetail
+public import DovetailEngine
+
+/// A row of a ``MemoryReplica``: values by column.
+public typealias MemoryRow = [String: Value]
+
+/// A table held in memory, with the constraints a database would have.
+public struct MemoryTable: Sendable {
+    public var description: TableDescription
+    /// Rows by the store's own id.
+    public internal(set) var rows: [Int64: MemoryRow] = [:]
+    /// Refuses a row, with the words of a database; nil: it is fine.
+    public var check: (@Sendable (MemoryRow) -> String?)?
+    /// What the store makes of a row it is given: rounding, trimming, computed columns.
+    public var normalise: (@Sendable (MemoryRow) -> MemoryRow)?
+
+    var nextID: Int64 = 1
+    /// Ids of changed rows with the row as it was, so that a key change names both keys.
+    var log: [(id: Int64, before: MemoryRow?)] = []
+    var keepsLog = false
+
+    public init(_ description: TableDescription) {
+        self.description = description
+    }
+
+    /// A table whose columns have the names and types of a schema, and which calls nothing its key.
+    public init(_ schema: TableSchema) {
+        self.init(
+            TableDescription(
+                name: schema.name, columns: schema.fields.map { ColumnDescription(name: $0.name, type: $0.type) }))
+    }
+
+    /// Adds a row, and returns its id.
+    @discardableResult
+    public mutating func insert(_ row: MemoryRow, id: Int64? = nil) -> Int64 {
+        let id = id ?? nextID
+        nextID = max(nextID, id + 1)
+        note(id)
+        rows[id] = row
+        return id
+    }
+
+    public mutating func update(_ id: Int64, _ change: (inout MemoryRow) -> Void) {
+        guard var row = rows[id] else { return }
+        note(id)
+        change(&row)
+        rows[id] = row
+    }
+
+    public mutating func delete(_ id: Int64) {
+        note(id)
+        rows[id] = nil
+    }
+
+    mutating func note(_ id: Int64) {
+        if keepsLog { log.append((id, rows[id])) }
+    }
+
+    // MARK: The view of a job
+
+    func fields(_ row: MemoryRow, _ view: TableView) -> PackedRecord {
+        PackedRecord(view.columns.map { row[$0.column] ?? .null })
+    }
+
+    func key(_ id: Int64, _ row: MemoryRow, _ view: TableView) -> RecordKey {
+        let positions = view.keyFields
+        if positions.isEmpty { return RecordKey([Value.int(id)]) }
+        return RecordKey(positions.map { row[view.columns[$0].column] ?? .null })
+    }
+
+    func record(_ id: Int64, _ row: MemoryRow, _ view: TableView) -> Record {
+        let locator = view.keyFields.isEmpty ? [] : RecordKey([Value.int(id)]).bytes
+        return Record(key: key(id, row, view), locator: locator, fields: fields(row, view))
+    }
+
+    /// Ids of the rows with a key.
+    func ids(of key: RecordKey, locator: [UInt8], _ view: TableView) -> [Int64] {
+        if view.keyFields.isEmpty {
+            guard case .int(let id)? = try? key.values().first, rows[id] != nil else { return [] }
+            return [id]
+        }
+        return rows.filter { self.key($0.key, $0.value, view) == key }.map(\.key).sorted()
+    }
+}
