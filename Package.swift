@@ -85,7 +85,7 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(
             name: "DovetailBenchmarks",
-            dependencies: ["DovetailJobs", "DovetailMemory"],
+            dependencies: ["Dovetail"],
             path: "Benchmarks/DovetailBenchmarks",
             swiftSettings: strict),
         .testTarget(name: "DovetailTests", dependencies: ["Dovetail"], swiftSettings: strict),

@@ -2,13 +2,12 @@ import Dovetail
 
 /// Carries a plan out: journal, write, check, remember, chunk by chunk, parents first and deletes last.
 struct Applier {
-    /// Records per chunk: one transaction on each replica, two on the state store.
-    static let chunkSize = 4096
-
     let job: SyncJob
     let state: any StateStore
     let run: Int64
     let kind: RunKind
+    /// Records per chunk: one transaction on each replica, two on the state store.
+    let chunkSize: Int
     let events: EventHandler
 
     /// What the run did so far.
@@ -21,8 +20,9 @@ struct Applier {
 
     init(
         job: SyncJob, state: any StateStore, run: Int64, kind: RunKind, cursors: [String: Sides<FeedCursor?>],
-        events: @escaping EventHandler
+        chunkSize: Int, events: @escaping EventHandler
     ) {
+        self.chunkSize = chunkSize
         self.cursors = cursors
         self.job = job
         self.state = state
@@ -53,7 +53,7 @@ struct Applier {
         var reader = try plan.spool.reader()
         var done = 0
         while true {
-            let chunk = try reader.next(Self.chunkSize) { $0.deletes == deletes }
+            let chunk = try reader.next(chunkSize) { $0.deletes == deletes }
             if chunk.isEmpty { break }
             try await apply(chunk, of: plan.table, isRetry: false)
             done += chunk.count

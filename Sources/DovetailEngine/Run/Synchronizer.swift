@@ -14,14 +14,17 @@ public struct Synchronizer: Sendable {
     let clock: @Sendable () -> Int64
     let events: EventHandler
     let owner: LockOwner
+    let chunkSize: Int
 
     /// - Parameters:
     ///   - owner: how the lock names this process to others.
     ///   - clock: microseconds since 1970.
+    ///   - chunkSize: records written in one transaction of each side.
     public init(
         job: SyncJob, state: any StateStore, owner: LockOwner, clock: @escaping @Sendable () -> Int64,
-        events: @escaping EventHandler = { _ in }
+        chunkSize: Int = 4096, events: @escaping EventHandler = { _ in }
     ) {
+        self.chunkSize = max(1, chunkSize)
         self.job = job
         self.state = state
         self.owner = owner
@@ -194,7 +197,8 @@ public struct Synchronizer: Sendable {
         let generation = max(stored.generation, stored.pendingGeneration ?? 0) + 1
         let run = try await state.begin(RunStart(kind: kind, time: clock(), generation: generation))
         var applier = Applier(
-            job: job, state: state, run: run, kind: kind, cursors: plan.cursors, events: events)
+            job: job, state: state, run: run, kind: kind, cursors: plan.cursors, chunkSize: chunkSize,
+            events: events)
         do {
             for table in plan.tables {
                 let name = table.table.schema.name

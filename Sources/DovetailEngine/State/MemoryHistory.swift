@@ -121,8 +121,21 @@ struct MemoryHistory {
                 close(target, .overtaken, ChangeOutcome.interruptedReason) { $0.run <= run }
             }
         }
+        if end.isConclusive { label(end, run) }
         try redact(end)
         prune(end)
+    }
+
+    /// Notes under which layout this run's changes are, and those of older runs that were interrupted before theirs
+    /// was noted.
+    private mutating func label(_ end: RunEnd, _ latest: Int64) {
+        for number in kept.keys {
+            for index in kept[number]?.changes.indices ?? 0..<0 {
+                guard let change = kept[number]?.changes[index], let layout = end.layouts[change.entry.table]
+                else { continue }
+                if number == latest || change.layout == nil { kept[number]?.changes[index].layout = layout }
+            }
+        }
     }
 
     private mutating func redact(_ end: RunEnd) throws {
@@ -130,7 +143,6 @@ struct MemoryHistory {
             guard var run = kept[number] else { continue }
             for index in run.changes.indices {
                 var change = run.changes[index]
-                if change.layout == nil { change.layout = end.layouts[change.entry.table] }
                 if change.outcome != .open,
                     let redacted = try end.retention.redacting(
                         change.entry, reason: change.reason, layout: change.layout)

@@ -43,10 +43,17 @@ extension Resolution {
     }
 }
 
+extension RunEnd {
+    /// Whether the run came to its end, so that what it says of sides, layouts and cursors holds.
+    public var isConclusive: Bool { stamped || status != .failed }
+}
+
 extension JobState {
     /// Takes over what the end of a run says.
     ///
-    /// A run that failed proves nothing about the sides it did not reach: what was known of their marks stays.
+    /// A run that failed proves nothing about the sides it did not reach: what was known of their marks stays, and
+    /// so do layouts and cursors, which the run may have changed by ``StateStore/relayout(_:to:moving:)`` and
+    /// ``StateStore/forgetBase(of:)`` before it failed.
     public mutating func take(_ end: RunEnd, generation run: Int64) {
         if end.stamped {
             generation = run
@@ -54,17 +61,17 @@ extension JobState {
         } else if end.status == .failed, !end.marked.left, !end.marked.right {
             pendingGeneration = nil
         }
-        if end.status == .failed, !end.stamped {
+        if end.isConclusive {
+            marked = end.marked
+            changeCounters = end.changeCounters
+            layouts.merge(end.layouts) { $1 }
+            cursors.merge(end.cursors) { $1 }
+        } else {
             for side in Side.allCases {
                 marked[side] = marked[side] || end.marked[side]
                 changeCounters[side] = end.changeCounters[side] ?? changeCounters[side]
             }
-        } else {
-            marked = end.marked
-            changeCounters = end.changeCounters
         }
-        layouts.merge(end.layouts) { $1 }
-        cursors.merge(end.cursors) { $1 }
         if end.status == .agreed || end.status == .waiting { resetReason = nil }
     }
 }

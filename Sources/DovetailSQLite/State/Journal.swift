@@ -125,6 +125,19 @@ struct Journal {
         }
     }
 
+    /// Notes the layout of a table, under which this run's changes are, and those of older runs that were
+    /// interrupted before theirs was noted.
+    func label(_ table: String, _ layout: TableLayout, run: Int64) throws {
+        let (id, layoutID) = (try TableName.making(table, db), try TableName.layout(layout, db))
+        try db.execute(sql: "UPDATE tables SET layout = ? WHERE id = ?", arguments: [layoutID, id])
+        try db.execute(
+            sql: """
+                UPDATE changes SET layout = :layout
+                WHERE tbl = :table AND layout IS NOT :layout AND (layout IS NULL OR place BETWEEN :first AND :last)
+                """,
+            arguments: ["layout": layoutID, "table": id, "first": run << 32, "last": (run + 1) << 32 - 1])
+    }
+
     /// Lays out the open entries of a table anew.
     func relayout(_ table: Int64, to layout: Int64, moving: [Int?]) throws {
         let rows = try Row.fetchAll(

@@ -59,13 +59,10 @@ extension SQLiteStateStore {
             var state = try JobRow.read(db)
             state.take(end, generation: generation)
             try JobRow.write(state, db)
-            for (table, layout) in end.layouts {
-                let (id, layoutID) = (try TableName.making(table, db), try TableName.layout(layout, db))
-                try db.execute(sql: "UPDATE tables SET layout = ? WHERE id = ?", arguments: [layoutID, id])
-                try db.execute(
-                    sql: "UPDATE changes SET layout = ? WHERE layout IS NULL AND tbl = ?", arguments: [layoutID, id])
+            if end.isConclusive {
+                for (table, layout) in end.layouts { try Journal(db).label(table, layout, run: run) }
+                try TableName.note(end.cursors, db)
             }
-            try TableName.note(end.cursors, db)
             if end.status != .failed { try Journal(db).closeAll(upTo: run) }
             try Retention(db, end.retention).apply(at: end.time, latest: run)
         }
