@@ -1,6 +1,6 @@
-internal import Dovetail
-internal import DovetailEngine
-internal import GRDB
+import Dovetail
+import DovetailEngine
+import GRDB
 
 /// Reads the base of one table in batches, on a connection and in a read transaction of its own.
 ///

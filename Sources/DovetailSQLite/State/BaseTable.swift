@@ -1,6 +1,6 @@
-internal import Dovetail
-internal import DovetailEngine
-internal import GRDB
+import Dovetail
+import DovetailEngine
+import GRDB
 
 /// The base of one table: a SQLite table of its own, stored in the order of its keys.
 ///
@@ -23,7 +23,7 @@ struct BaseTable {
     func clear(_ db: Database) throws { try db.execute(sql: "DELETE FROM \(name)") }
 
     func upsert(_ records: some Sequence<BaseRecord>, _ db: Database) throws {
-        let insert = try RawStatement(db, "INSERT OR REPLACE INTO \(name) (key, left, rest, link) VALUES (?, ?, ?, ?)")
+        let insert = try StateStatement(db, "INSERT OR REPLACE INTO \(name) (key, left, rest, link) VALUES (?, ?, ?, ?)")
         for record in records {
             try insert.bind(record.key.bytes, at: 1)
             try insert.bind(record.left.bytes, at: 2)
@@ -38,7 +38,7 @@ struct BaseTable {
     }
 
     func delete(_ keys: some Sequence<RecordKey>, _ db: Database) throws {
-        let delete = try RawStatement(db, "DELETE FROM \(name) WHERE key = ?")
+        let delete = try StateStatement(db, "DELETE FROM \(name) WHERE key = ?")
         for key in keys {
             try delete.bind(key.bytes, at: 1)
             try delete.run()
@@ -46,7 +46,7 @@ struct BaseTable {
     }
 
     func records(_ keys: [RecordKey], _ db: Database) throws -> [BaseRecord] {
-        let select = try RawStatement(db, "SELECT left, rest FROM \(name) WHERE key = ?")
+        let select = try StateStatement(db, "SELECT left, rest FROM \(name) WHERE key = ?")
         var records: [BaseRecord] = []
         var former: RecordKey?
         for key in keys.sorted() where key != former {
@@ -73,7 +73,7 @@ struct BaseTable {
 
     private func records(after key: RecordKey?, limit: Int, _ db: Database) throws -> [BaseRecord] {
         let condition = key == nil ? "" : "WHERE key > ?"
-        let select = try RawStatement(
+        let select = try StateStatement(
             db, "SELECT key, left, rest FROM \(name) \(condition) ORDER BY key LIMIT \(limit)")
         if let key { try select.bind(key.bytes, at: 1) }
         var records: [BaseRecord] = []
@@ -95,7 +95,7 @@ struct BaseTable {
     /// The next records after `place` in key order, as frames of key, left form and rest.
     func batch(after place: Place?, bytes: Int, _ db: Database) throws -> (RecordBatch, Place)? {
         let condition = place == nil ? "" : "WHERE key > ?"
-        let select = try RawStatement(db, "SELECT key, left, rest FROM \(name) \(condition) ORDER BY key")
+        let select = try StateStatement(db, "SELECT key, left, rest FROM \(name) \(condition) ORDER BY key")
         if let place { try select.bind(place.key, at: 1) }
         var builder = BatchBuilder(capacity: bytes + bytes / 8)
         while builder.byteCount < bytes, try select.step() {
@@ -118,7 +118,7 @@ struct BaseTable {
     func mirroredBatch(
         after place: Place?, bytes: Int, links: MirroredOrder, _ db: Database
     ) throws -> (RecordBatch, Place)? {
-        let select = try RawStatement(db, links.select(from: name, continuing: place != nil))
+        let select = try StateStatement(db, links.select(from: name, continuing: place != nil))
         if let place {
             try select.bind(place.link ?? [], at: 1)
             try select.bind(place.key, at: 2)

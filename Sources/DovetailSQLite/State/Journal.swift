@@ -1,6 +1,6 @@
-internal import Dovetail
-internal import DovetailEngine
-internal import GRDB
+import Dovetail
+import DovetailEngine
+import GRDB
 
 /// The changes of all runs: what is about to be written, and what became of it.
 struct Journal {
@@ -21,7 +21,7 @@ struct Journal {
             db, sql: "SELECT max(place) FROM changes WHERE place >= ? AND place < ?",
             arguments: [run << 32, (run + 1) << 32])
         var place = last.map { $0 + 1 } ?? run << 32
-        let insert = try RawStatement(
+        let insert = try StateStatement(
             db, "INSERT INTO changes (place, tbl, side, key, verb, layout, content) VALUES (?, ?, ?, ?, ?, ?, ?)")
         var tables: [String: (id: Int64, layout: Int64?)] = [:]
         for entry in entries {
@@ -54,7 +54,7 @@ struct Journal {
             return found
         }
         let end = (run + 1) << 32
-        let statement = try RawStatement(
+        let statement = try StateStatement(
             db,
             """
             UPDATE changes SET outcome = ?, reason = ?

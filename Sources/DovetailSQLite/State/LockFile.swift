@@ -1,13 +1,13 @@
-internal import DovetailEngine
-internal import Foundation
-internal import Synchronization
+import DovetailEngine
+import Foundation
+import Synchronization
 
 #if canImport(Glibc)
-internal import Glibc
+import Glibc
 #elseif canImport(Musl)
-internal import Musl
+import Musl
 #else
-internal import Darwin
+import Darwin
 #endif
 
 /// A held lock on a file that says who holds it.

@@ -1,6 +1,6 @@
-internal import Dovetail
-internal import DovetailEngine
-internal import GRDB
+import Dovetail
+import DovetailEngine
+import GRDB
 
 /// Forgets what history need not keep: old runs, and values that the job does not want kept.
 struct Retention {

@@ -1,6 +1,6 @@
 public import Dovetail
 public import DovetailEngine
-internal import GRDB
+import GRDB
 
 extension SQLiteStateStore {
     public func base(of table: String, mirrored: Bool) async throws -> any DovetailEngine.RecordCursor {

@@ -1,7 +1,7 @@
 public import Dovetail
 public import DovetailEngine
-internal import Foundation
-internal import GRDB
+import Foundation
+import GRDB
 
 extension SQLiteStateStore {
     public func load() async throws -> JobState {

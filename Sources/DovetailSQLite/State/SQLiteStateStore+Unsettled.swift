@@ -1,6 +1,6 @@
 public import Dovetail
 public import DovetailEngine
-internal import GRDB
+import GRDB
 
 extension SQLiteStateStore {
     public func unsettled(of table: String) async throws -> Unsettled {

@@ -1,8 +1,8 @@
 public import DovetailEngine
-internal import Dovetail
-internal import Foundation
-internal import GRDB
-internal import Synchronization
+import Dovetail
+import Foundation
+import GRDB
+import Synchronization
 
 /// A job's memory in a SQLite file of its own.
 ///

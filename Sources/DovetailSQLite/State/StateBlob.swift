@@ -1,5 +1,5 @@
-internal import Foundation
-internal import GRDB
+import Foundation
+import GRDB
 
 /// Bytes as an argument of a statement. An empty one stays a blob; GRDB's own empty data does too.
 struct Blob: DatabaseValueConvertible {

@@ -1,7 +1,7 @@
-internal import Dovetail
-internal import DovetailEngine
-internal import Foundation
-internal import GRDB
+import Dovetail
+import DovetailEngine
+import Foundation
+import GRDB
 
 /// Turns what went wrong in SQLite into words for a person.
 enum StateFailure {

@@ -1,13 +1,13 @@
-internal import DovetailEngine
-internal import Foundation
-internal import GRDB
+import DovetailEngine
+import Foundation
+import GRDB
 
 #if canImport(Glibc)
-internal import Glibc
+import Glibc
 #elseif canImport(Musl)
-internal import Musl
+import Musl
 #else
-internal import Darwin
+import Darwin
 #endif
 
 /// The file of a state store: found or made, recognised, checked, and set aside when it is damaged.

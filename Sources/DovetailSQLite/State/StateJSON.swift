@@ -1,5 +1,5 @@
-internal import DovetailEngine
-internal import Foundation
+import DovetailEngine
+import Foundation
 
 /// Small things of a state file that are kept as text.
 enum StateJSON {

@@ -1,7 +1,7 @@
-internal import Dovetail
-internal import DovetailEngine
-internal import Foundation
-internal import GRDB
+import Dovetail
+import DovetailEngine
+import Foundation
+import GRDB
 
 /// The tables of a state file, and how a file is known to be one.
 enum StateSchema {

@@ -1,6 +1,6 @@
-internal import Dovetail
-internal import DovetailEngine
-internal import GRDB
+import Dovetail
+import DovetailEngine
+import GRDB
 
 /// Conflicts, rejections, and keys to be looked at again.
 struct Unsettlement {
@@ -21,7 +21,7 @@ struct Unsettlement {
                 let waits = try Bool.fetchOne(
                     db, sql: "SELECT EXISTS (SELECT 1 FROM \(unsettled) WHERE tbl = ?)", arguments: [id])
                 guard waits == true else { continue }
-                let delete = try RawStatement(db, "DELETE FROM \(unsettled) WHERE tbl = ? AND key = ?")
+                let delete = try StateStatement(db, "DELETE FROM \(unsettled) WHERE tbl = ? AND key = ?")
                 for key in keys {
                     try delete.bind(id, at: 1)
                     try delete.bind(key.bytes, at: 2)

@@ -1,11 +1,11 @@
-internal import Dovetail
-internal import GRDB
-internal import GRDBSQLite
+import Dovetail
+import GRDB
+import GRDBSQLite
 
 /// A statement of the SQLite C API, for the paths on which thousands of rows go by.
 ///
 /// Used only inside one access to a connection, on that connection's thread.
-struct RawStatement: ~Copyable {
+struct StateStatement: ~Copyable {
     private let statement: OpaquePointer
     private let connection: OpaquePointer
 

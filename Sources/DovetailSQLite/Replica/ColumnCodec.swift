@@ -1,0 +1,203 @@
+import Dovetail
+import DovetailEngine
+import GRDBSQLite
+
+/// How the stored values of one column become values of its field. Plain bits, so that a loop over rows touches
+/// no reference counts.
+struct ColumnCodec: Sendable, BitwiseCopyable {
+    /// What a stored value turns into when it can do so exactly; otherwise it stays what it is.
+    enum Rule: UInt8, Sendable {
+        case plain, int, double, bool, decimal, date, time, timestamp, timestampWithZone, interval, uuid, json
+        case geometry
+    }
+
+    let rule: Rule
+    /// The column holds the field's values as text.
+    let isTextual: Bool
+    /// The column may hold the words for true and false.
+    let isWordy: Bool
+    /// Single geometries stand in the column as multi geometries of one part.
+    let isMulti: Bool
+    /// The layer's `srs_id`, and what the field calls it.
+    let srs: Int32
+    let srid: Int32
+
+    init(_ field: Field, _ conversion: Conversion?, _ column: ColumnFacts) {
+        let rule = column.layer != nil ? .geometry : Self.rule(for: field.type)
+        self.rule = conversion == .bool ? .bool : rule
+        isTextual = conversion == .text
+        isWordy = conversion == .bool || conversion == .text
+        isMulti = conversion == .multi
+        srs = column.layer?.srs ?? 0
+        srid = column.layer?.srid ?? 0
+    }
+
+    /// The row id itself.
+    static let rowid = ColumnCodec(rule: .int)
+
+    private init(rule: Rule) {
+        self.rule = rule
+        isTextual = false
+        isWordy = false
+        isMulti = false
+        srs = 0
+        srid = 0
+    }
+
+    private static func rule(for type: FieldType) -> Rule {
+        switch type {
+        case .int: .int
+        case .double: .double
+        case .bool: .bool
+        case .decimal: .decimal
+        case .date: .date
+        case .time: .time
+        case .timestamp: .timestamp
+        case .timestampWithZone: .timestampWithZone
+        case .interval: .interval
+        case .uuid: .uuid
+        case .json: .json
+        case .text, .bytes, .list, .geometry, .blob, .any: .plain
+        }
+    }
+
+    /// Whether a value has exactly one spelling in the column, so that a record can be looked up by it.
+    var hasOneSpelling: Bool {
+        switch rule {
+        case .plain, .int, .date, .time, .uuid: true
+        case .double: !isTextual
+        default: false
+        }
+    }
+
+    /// Whether a text in the column is a text in the field, whatever it says.
+    var keepsText: Bool {
+        switch rule {
+        case .plain: true
+        case .int, .double: !isTextual
+        default: false
+        }
+    }
+}
+
+extension ColumnCodec {
+    /// A stored integer as a value.
+    func value(int: Int64) -> Value {
+        switch rule {
+        case .bool where int == 0 || int == 1: .bool(int == 1)
+        case .double: Double(exactly: int).map { .double($0) } ?? .int(int)
+        case .decimal: .decimal(ExactDecimal(int))
+        default: .int(int)
+        }
+    }
+
+    /// A stored text as a value; nil when it stays text.
+    func value(text: UnsafeRawBufferPointer) -> Value? {
+        switch rule {
+        case .plain, .geometry: nil
+        case .int: isTextual ? canonicalInt(text).map { .int($0) } : nil
+        case .double:
+            isTextual ? Double(String(decoding: text, as: UTF8.self)).map { .double($0) } : nil
+        case .bool: isWordy ? word(text).map { .bool($0) } : nil
+        case .decimal: ExactDecimal(utf8: text).map { .decimal($0) }
+        case .date: CalendarDate.parse(utf8: text).map { .date($0) }
+        case .time:
+            TimeOfDay.parse(utf8: text).flatMap { time in
+                text.elementsEqual(time.iso.utf8) ? .time(time) : nil
+            }
+        case .timestamp: timestamp(text, withZone: false).map { .timestamp($0) }
+        case .timestampWithZone: timestamp(text, withZone: true).map { .timestampWithZone($0) }
+        case .interval: CalendarInterval.parse(utf8: text).map { .interval($0) }
+        case .uuid:
+            // Digits of the upper case would come back in the lower one.
+            text.contains { $0 >= 0x41 && $0 <= 0x46 } ? nil : UUID128.parse(utf8: text).map { .uuid($0) }
+        case .json: json(text)
+        }
+    }
+
+    func timestamp(_ text: UnsafeRawBufferPointer, withZone: Bool) -> Timestamp? {
+        guard let (timestamp, hasZone) = Timestamp.parse(utf8: text) else { return nil }
+        return hasZone == withZone || !timestamp.isFinite ? timestamp : nil
+    }
+
+    private func canonicalInt(_ text: UnsafeRawBufferPointer) -> Int64? {
+        guard text.count <= 20 else { return nil }
+        let digits = String(decoding: text, as: UTF8.self)
+        return Int64(digits).flatMap { String($0) == digits ? $0 : nil }
+    }
+
+    private func word(_ text: UnsafeRawBufferPointer) -> Bool? {
+        switch String(decoding: text, as: UTF8.self) {
+        case "1", "t", "true": true
+        case "0", "f", "false": false
+        default: nil
+        }
+    }
+
+    private func json(_ text: UnsafeRawBufferPointer) -> Value? {
+        guard let string = String(validating: text, as: UTF8.self) else { return nil }
+        return (try? CanonicalJSON.canonical(string)).map { .json($0) }
+    }
+
+    /// The geometry in a blob, lent: its reference system and its well-known binary, which may not be canonical.
+    @inline(__always)
+    func geometry(
+        _ blob: UnsafeRawBufferPointer
+    ) -> (srid: Int32, wkb: UnsafeRawBufferPointer)? {
+        guard let (raw, wkb) = try? GeoPackageGeometry.decode(blob) else { return nil }
+        let part = isMulti ? MultiGeometry.onlyPart(of: wkb) : wkb
+        return (raw == srs ? srid : raw, part)
+    }
+
+    /// A blob as a value: a geometry where it is one.
+    func value(blob: UnsafeRawBufferPointer) -> Value {
+        if rule == .geometry, let (srid, wkb) = geometry(blob),
+            let canonical = try? WKB.canonical(wkb)
+        {
+            // EWKB shows its parts only in the canonical form.
+            let part = isMulti ? canonical.withUnsafeBytes { Array(MultiGeometry.onlyPart(of: $0)) } : canonical
+            return .geometry(Geometry(srid: srid, canonicalWKB: part))
+        }
+        return .bytes(Array(blob))
+    }
+}
+
+/// Multi geometries of one part, and the part.
+enum MultiGeometry {
+    /// The part of a multi geometry that has just one; anything else as it is.
+    static func onlyPart(of wkb: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        guard wkb.count > 9, let kind = kind(wkb), [4, 5, 6, 11, 12].contains(kind % 1000) else { return wkb }
+        let count = wkb.loadUnaligned(fromByteOffset: 5, as: UInt32.self)
+        let parts = wkb[0] == 1 ? UInt32(littleEndian: count) : UInt32(bigEndian: count)
+        return parts == 1 ? UnsafeRawBufferPointer(rebasing: wkb[9...]) : wkb
+    }
+
+    /// The multi geometry of one part for a layer of this type; what is no single geometry stays as it is.
+    static func wrapping(_ geometry: Geometry, for type: String) -> Geometry {
+        let code = geometry.wkb.withUnsafeBytes { kind($0) } ?? 0
+        let multi: UInt32
+        switch code % 1000 {
+        case 1: multi = 4
+        case 2: multi = type == "MULTICURVE" ? 11 : 5
+        case 3: multi = type == "MULTISURFACE" ? 12 : 6
+        case 8, 9: multi = 11
+        case 10: multi = 12
+        default: return geometry
+        }
+        var bytes: [UInt8] = [1]
+        bytes.reserveCapacity(geometry.wkb.count + 9)
+        for word in [code - code % 1000 + multi, 1] {
+            withUnsafeBytes(of: word.littleEndian) { bytes.append(contentsOf: $0) }
+        }
+        bytes.append(contentsOf: geometry.wkb)
+        return Geometry(srid: geometry.srid, canonicalWKB: bytes)
+    }
+
+    /// The type code of ISO well-known binary; nil for the codes of EWKB.
+    private static func kind(_ wkb: UnsafeRawBufferPointer) -> UInt32? {
+        guard wkb.count >= 5 else { return nil }
+        let raw = wkb.loadUnaligned(fromByteOffset: 1, as: UInt32.self)
+        let code = wkb[0] == 1 ? UInt32(littleEndian: raw) : UInt32(bigEndian: raw)
+        return code < 4000 ? code : nil
+    }
+}

@@ -1,0 +1,179 @@
+import Dovetail
+import DovetailEngine
+import GRDB
+import GRDBSQLite
+
+/// A table view fitted to the table as it is in the file now: which SQL reads it, and how its values are read.
+struct ViewPlan: Sendable {
+    /// What a record is known by in this table.
+    enum KeySource: Sendable {
+        /// The row id; it may be the value of a field as well.
+        case rowid
+        /// The values of these fields.
+        case fields([Int])
+    }
+
+    let view: TableView
+    let facts: TableFacts
+    /// The column of each field.
+    let columns: [ColumnFacts]
+    let codecs: [ColumnCodec]
+    let key: KeySource
+    let place: Place
+
+    init(_ db: Database, _ view: TableView, place: Place) throws {
+        let inspection = try TableInspection(db, kind: place.kind)
+        guard let facts = try inspection.table(view.table) else {
+            let known = try inspection.tables().map(\.name).joined(separator: ", ")
+            throw place.error(
+                .unsuitable,
+                "there is no table \(view.table); there are: \(known.isEmpty ? "none" : known)")
+        }
+        self.view = view
+        self.facts = facts
+        self.place = place
+        guard view.columns.count == view.schema.fields.count else {
+            throw place.error(
+                .failed, "\(view.columns.count) columns are bound to \(view.schema.fields.count) fields")
+        }
+        columns = try view.columns.map { binding in
+            guard let column = facts.column(binding.column) else {
+                let known = facts.columns.map(\.name).joined(separator: ", ")
+                throw place.error(
+                    .unsuitable,
+                    "table \(facts.name) has no column \(binding.column); it has: \(known)")
+            }
+            return column
+        }
+        codecs = zip(view.schema.fields, zip(view.columns, columns)).map { field, bound in
+            ColumnCodec(field, bound.0.conversion, bound.1)
+        }
+        key = try Self.keySource(view, facts, columns, codecs, place)
+        try checkFilter(db)
+    }
+
+    private static func keySource(
+        _ view: TableView, _ facts: TableFacts, _ columns: [ColumnFacts], _ codecs: [ColumnCodec], _ place: Place
+    ) throws -> KeySource {
+        guard case .match(let names) = view.schema.identity else {
+            guard facts.rowid != nil else {
+                throw place.error(
+                    .unsuitable,
+                    "table \(facts.name) has no row ids (\(facts.form == .table ? "WITHOUT ROWID" : "\(facts.form)"));"
+                        + " match its records by fields instead")
+            }
+            return .rowid
+        }
+        let fields = view.keyFields
+        guard !fields.isEmpty, fields.count == names.count else {
+            throw place.error(
+                .unsuitable, "not all fields of the match are mapped in table \(facts.name): \(names)")
+        }
+        if fields.count == 1, columns[fields[0]].name == facts.idColumn,
+            codecs[fields[0]].rule == .int || codecs[fields[0]].rule == .plain, !codecs[fields[0]].isTextual
+        {
+            return .rowid
+        }
+        return .fields(fields)
+    }
+
+    /// The filter as a condition, on lines of its own so that a comment in it ends where it ends.
+    var condition: String? {
+        view.filter.map { "(\n\($0)\n)" }
+    }
+
+    private func checkFilter(_ db: Database) throws {
+        guard let condition, let handle = db.sqliteConnection else { return }
+        // A misspelt name in double quotes would otherwise be a text, and the condition never true.
+        _disableDoubleQuotedStringLiterals(handle)
+        defer { _enableDoubleQuotedStringLiterals(handle) }
+        do {
+            _ = try RawStatement(handle, "SELECT 1 FROM \(table) WHERE \(condition)")
+        } catch let failure as SQLiteFailure {
+            throw place.error(
+                .unsuitable,
+                "the condition on table \(facts.name) can't be used, SQLite says: \(failure.message)"
+                    + " (condition: \(view.filter ?? ""))")
+        }
+    }
+
+    var table: String { "main." + facts.name.quoted }
+
+    /// The columns of the fields, in order, as SQL.
+    var fieldList: [String] { columns.map(\.name.quoted) }
+
+    /// Whether records carry the row id as a hint beside their key.
+    var hasLocator: Bool {
+        if case .rowid = key { false } else { facts.rowid != nil }
+    }
+
+    /// Whether the columns of the key can hold each value only once.
+    var keyIsUnique: Bool {
+        guard case .fields(let fields) = key else { return true }
+        let names = Set(fields.map { columns[$0].name })
+        return facts.indexes.contains { index in
+            guard index.isUnique, !index.isPartial, let plain = index.plainColumns else { return false }
+            return Set(plain).isSubset(of: names)
+        }
+    }
+
+    /// Whether an index leads to the records of a key.
+    var keyHasIndex: Bool {
+        guard case .fields(let fields) = key else { return true }
+        let names = Set(fields.map { columns[$0].name })
+        return keyIsUnique
+            || facts.indexes.contains { index in
+                guard !index.isPartial, let plain = index.plainColumns else { return false }
+                return Set(plain.prefix(names.count)) == names
+            }
+    }
+}
+
+extension ViewPlan {
+    /// The ordered reading of the whole table: its SQL and where things are in it.
+    ///
+    /// `keyFunction` is the name under which a function may be put in place that makes the keys to sort by.
+    func snapshot(_ db: Database, keyFunction: String) throws -> (sql: String, layout: RowLayout) {
+        var list = fieldList
+        var layout = RowLayout(key: .fields([]))
+        let order: String
+        if let rowid = facts.rowid {
+            list.append(rowid)
+            if hasLocator { layout.locator = Int32(list.count - 1) }
+        }
+        switch key {
+        case .rowid:
+            layout.key = .rowid(Int32(list.count - 1))
+            order = facts.rowid ?? ""
+        case .fields(let fields) where try fields.count == 1 && hasNativeOrder(fields[0], db):
+            layout.key = .native(Int32(fields[0]), field: fields[0])
+            order = columns[fields[0]].name.quoted + " COLLATE BINARY"
+        case .fields(let fields):
+            guard let handle = db.sqliteConnection else { throw place.error(.failed, "the connection is closed") }
+            try KeyFunction.register(
+                keyFunction, on: handle, codecs: fields.map { codecs[$0] }, isUTF8: facts.usesUTF8)
+            list.append("\(keyFunction)(\(fields.map { columns[$0].name.quoted }.joined(separator: ", ")))")
+            layout.key = .encoded(Int32(list.count - 1))
+            order = String(list.count)
+        }
+        let filter = condition.map { " WHERE \($0)" } ?? ""
+        return ("SELECT \(list.joined(separator: ", ")) FROM \(table)\(filter) ORDER BY \(order)", layout)
+    }
+
+    /// Whether SQLite's order of this column is the order of the keys' bytes, whatever stands in it.
+    ///
+    /// Null, integers, texts and blobs come in the same order in both. Only a real among integers, and a text
+    /// that becomes something else, are in another place.
+    private func hasNativeOrder(_ field: Int, _ db: Database) throws -> Bool {
+        let column = columns[field]
+        let codec = codecs[field]
+        guard facts.usesUTF8, codec.keepsText, codec.rule != .double else { return false }
+        if column.affinity == .text { return true }
+        if facts.isStrict, column.affinity == .integer { return true }
+        let isIndexed = facts.indexes.contains { !$0.isPartial && $0.columns.first == column.name }
+        guard isIndexed, let handle = db.sqliteConnection else { return false }
+        let probe = try RawStatement(
+            handle, "SELECT 1 FROM \(table) WHERE typeof(\(column.name.quoted)) = 'real' LIMIT 1")
+        return try !probe.step()
+    }
+}

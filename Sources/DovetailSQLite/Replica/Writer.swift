@@ -1,0 +1,64 @@
+import DovetailEngine
+import GRDB
+
+/// The one connection through which a replica writes, opened when first needed.
+actor Writer {
+    private let place: Place
+    private var connection: Task<Connection, any Error>?
+
+    init(_ place: Place) { self.place = place }
+
+    func perform<Result: Sendable>(
+        _ body: @escaping @Sendable (Database) throws -> Result
+    ) async throws -> Result {
+        try await open().perform(body)
+    }
+
+    func close() async {
+        let open = connection
+        connection = nil
+        if let open = try? await open?.value { await open.close() }
+    }
+
+    private func open() async throws -> Connection {
+        if let connection { return try await connection.value }
+        let place = place
+        let opening = Task {
+            let connection = try await Connection.write(to: place)
+            do {
+                try await connection.perform { db in try GeoPackageContents.check(db, place) }
+            } catch {
+                await connection.close()
+                throw error
+            }
+            return connection
+        }
+        connection = opening
+        do {
+            return try await opening.value
+        } catch {
+            connection = nil
+            throw error
+        }
+    }
+}
+
+/// A write transaction that is ended whatever happens.
+enum Transaction {
+    static func run<Result>(_ db: Database, _ body: () throws -> Result) throws -> Result {
+        try db.execute(sql: "BEGIN IMMEDIATE")
+        do {
+            let result = try body()
+            try db.execute(sql: "COMMIT")
+            return result
+        } catch {
+            rollBack(db)
+            throw error
+        }
+    }
+
+    static func rollBack(_ db: Database) {
+        // SQLite itself has rolled back after some errors.
+        if db.isInsideTransaction { try? db.execute(sql: "ROLLBACK") }
+    }
+}
