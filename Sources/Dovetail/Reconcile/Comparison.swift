@@ -52,6 +52,9 @@ public struct Comparison: JoinSink {
         self.receive = receive
     }
 
+    /// Takes over what a join counted without visiting it.
+    public mutating func finish(_ join: MergeJoin) { counts.equal += join.equal }
+
     public mutating func visit(_ joined: borrowing JoinedRecords) throws {
         if digesting {
             if let digest = joined.leftDigest { digests.left.add(digest) }

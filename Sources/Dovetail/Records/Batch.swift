@@ -64,16 +64,19 @@ final class BatchStorage: @unchecked Sendable {
 /// builder.endRecord()
 /// ```
 public struct BatchBuilder: ~Copyable {
-    private var base: UnsafeMutableRawPointer
-    private var capacity: Int
-    private var used = 0
-    private var frame = 0
-    private var mark = 0
+    @usableFromInline var base: UnsafeMutableRawPointer
+    @usableFromInline var capacity: Int
+    @usableFromInline var used = 0
+    @usableFromInline var frame = 0
+    @usableFromInline var mark = 0
+    /// Bytes of lengths before each record.
+    @usableFromInline static let header = 12
+    @usableFromInline var finished = 0
     /// Records finished so far.
-    public private(set) var count = 0
+    @inlinable public var count: Int { finished }
 
     /// Bytes written so far; a reader seals the batch when this passes its target size.
-    public var byteCount: Int { used }
+    @inlinable public var byteCount: Int { used }
 
     public init(capacity: Int = 1 << 16) {
         self.capacity = max(capacity, 64)
@@ -82,13 +85,13 @@ public struct BatchBuilder: ~Copyable {
 
     deinit { base.deallocate() }
 
-    @inline(__always)
-    private mutating func reserve(_ bytes: Int) {
+    @inlinable @inline(__always)
+    mutating func reserve(_ bytes: Int) {
         if used + bytes > capacity { grow(bytes) }
     }
 
-    @inline(never)
-    private mutating func grow(_ bytes: Int) {
+    @inline(never) @usableFromInline
+    mutating func grow(_ bytes: Int) {
         let larger = max(capacity * 2, used + bytes)
         let moved = UnsafeMutableRawPointer.allocate(byteCount: larger, alignment: 8)
         moved.copyMemory(from: base, byteCount: used)
@@ -98,69 +101,69 @@ public struct BatchBuilder: ~Copyable {
     }
 
     /// Starts a record; an unfinished one before it is dropped.
-    public mutating func beginRecord() {
+    @inlinable public mutating func beginRecord() {
         if frame != used, mark != 0 { used = frame }
         frame = used
-        reserve(FrameCursor.header)
-        used += FrameCursor.header
+        reserve(Self.header)
+        used += Self.header
         mark = used
     }
 
-    public mutating func endKey() { close(0) }
-    public mutating func endLocator() { close(4) }
+    @inlinable public mutating func endKey() { close(0) }
+    @inlinable public mutating func endLocator() { close(4) }
 
-    public mutating func endRecord() {
+    @inlinable public mutating func endRecord() {
         close(8)
-        count += 1
+        finished += 1
         mark = 0
         frame = used
     }
 
-    @inline(__always)
-    private mutating func close(_ offset: Int) {
+    @inlinable @inline(__always)
+    mutating func close(_ offset: Int) {
         base.storeBytes(of: UInt32(truncatingIfNeeded: used - mark), toByteOffset: frame + offset, as: UInt32.self)
         mark = used
     }
 
-    public mutating func put(byte: UInt8) {
+    @inlinable public mutating func put(byte: UInt8) {
         reserve(1)
         base.storeBytes(of: byte, toByteOffset: used, as: UInt8.self)
         used += 1
     }
 
-    @inline(__always)
-    private mutating func store(_ tag: UInt8, _ number: UInt64) {
+    @inlinable @inline(__always)
+    mutating func store(_ tag: UInt8, _ number: UInt64) {
         reserve(9)
         base.storeBytes(of: tag, toByteOffset: used, as: UInt8.self)
         base.storeBytes(of: number.littleEndian, toByteOffset: used + 1, as: UInt64.self)
         used += 9
     }
 
-    public mutating func put(raw: UnsafeRawBufferPointer) {
+    @inlinable public mutating func put(raw: UnsafeRawBufferPointer) {
         reserve(raw.count)
         if let source = raw.baseAddress { base.advanced(by: used).copyMemory(from: source, byteCount: raw.count) }
         used += raw.count
     }
 
-    public mutating func put(raw: [UInt8]) {
+    @inlinable public mutating func put(raw: [UInt8]) {
         raw.withUnsafeBytes { put(raw: $0) }
     }
 
     /// A packed null.
-    public mutating func putNull() { put(byte: Tag.null) }
+    @inlinable public mutating func putNull() { put(byte: Tag.null) }
     /// A packed truth value.
-    public mutating func put(bool: Bool) { put(byte: bool ? Tag.yes : Tag.no) }
+    @inlinable public mutating func put(bool: Bool) { put(byte: bool ? Tag.yes : Tag.no) }
     /// A packed integer.
-    public mutating func put(int: Int64) { store(Tag.int, UInt64(bitPattern: int)) }
+    @inlinable public mutating func put(int: Int64) { store(Tag.int, UInt64(bitPattern: int)) }
     /// A packed double in its canonical bits.
-    public mutating func put(double: Double) { store(Tag.double, double.canonicalBits) }
+    @inlinable public mutating func put(double: Double) { store(Tag.double, double.canonicalBits) }
     /// A packed text from UTF-8 bytes; validity is checked later, and only of records that changed.
-    public mutating func put(text: UnsafeRawBufferPointer) { put(Tag.text, counted: text) }
+    @inlinable public mutating func put(text: UnsafeRawBufferPointer) { put(Tag.text, counted: text) }
     /// Packed bytes.
-    public mutating func put(bytes: UnsafeRawBufferPointer) { put(Tag.bytes, counted: bytes) }
+    @inlinable public mutating func put(bytes: UnsafeRawBufferPointer) { put(Tag.bytes, counted: bytes) }
 
     /// A packed geometry from canonical WKB.
-    public mutating func put(srid: Int32, canonicalWKB wkb: UnsafeRawBufferPointer) {
+    @inlinable public mutating func put(srid: Int32, canonicalWKB wkb: UnsafeRawBufferPointer) {
         reserve(9 + wkb.count)
         base.storeBytes(of: Tag.geometry, toByteOffset: used, as: UInt8.self)
         base.storeBytes(
@@ -178,10 +181,10 @@ public struct BatchBuilder: ~Copyable {
     }
 
     /// An integer as part of a key.
-    public mutating func putKey(int: Int64) { store(Tag.int, (UInt64(bitPattern: int) ^ 1 << 63).bigEndian) }
+    @inlinable public mutating func putKey(int: Int64) { store(Tag.int, (UInt64(bitPattern: int) ^ 1 << 63).bigEndian) }
 
     /// A text as part of a key.
-    public mutating func putKey(text: UnsafeRawBufferPointer) {
+    @inlinable public mutating func putKey(text: UnsafeRawBufferPointer) {
         reserve(2 + text.count * 2)
         base.storeBytes(of: Tag.text, toByteOffset: used, as: UInt8.self)
         used += 1
@@ -197,8 +200,8 @@ public struct BatchBuilder: ~Copyable {
         used += 1
     }
 
-    @inline(__always)
-    private mutating func put(_ tag: UInt8, counted: UnsafeRawBufferPointer) {
+    @inlinable @inline(__always)
+    mutating func put(_ tag: UInt8, counted: UnsafeRawBufferPointer) {
         reserve(5 + counted.count)
         base.storeBytes(of: tag, toByteOffset: used, as: UInt8.self)
         base.storeBytes(
@@ -231,7 +234,7 @@ public struct BatchBuilder: ~Copyable {
         used = 0
         frame = 0
         mark = 0
-        count = 0
+        finished = 0
         return batch
     }
 }
@@ -245,7 +248,7 @@ struct Frame {
 
 /// Walks the frames of a batch. Valid as long as the storage is held, which it does itself.
 struct FrameCursor {
-    static let header = 12
+    static let header = BatchBuilder.header
     private let storage: BatchStorage
     private var offset = 0
 

@@ -71,7 +71,14 @@ public struct MergeJoin {
     public var rightCount: Int { right.taken }
     public var baseCount: Int { base.taken }
 
-    public init() {
+    /// Keys that no base knows and at which both sides are alike, when those are not visited.
+    public private(set) var equal = 0
+    private let visitsEqual: Bool
+
+    /// - Parameter visitsEqual: whether keys without a base at which both sides are alike are visited, or only
+    ///   counted: a comparison that needs no proof does not want to see them.
+    public init(visitsEqual: Bool = true) {
+        self.visitsEqual = visitsEqual
         base = Stream(.base)
         left = Stream(.left)
         right = Stream(.right)
@@ -105,6 +112,14 @@ public struct MergeJoin {
             {
                 unchanged += 1
                 try base.advance()
+                try left.advance()
+                try right.advance()
+                continue
+            }
+            if !visitsEqual, b == nil, let l, let r, sameBytes(l.third, r.third), !left.headIsDuplicated,
+                !right.headIsDuplicated
+            {
+                equal += 1
                 try left.advance()
                 try right.advance()
                 continue

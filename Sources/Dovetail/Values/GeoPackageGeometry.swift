@@ -14,6 +14,11 @@ public enum GeoPackageGeometry {
             throw WKBError(offset: 0, reason: .geoPackageHeader)
         }
         let flags = bytes[3]
+        if flags == 1 {
+            // Little endian without an envelope: how points are written.
+            let srid = Int32(littleEndian: bytes.loadUnaligned(fromByteOffset: 4, as: Int32.self))
+            return (srid, UnsafeRawBufferPointer(rebasing: bytes[8...]))
+        }
         guard flags & 0x20 == 0 else { throw WKBError(offset: 3, reason: .geoPackageExtension) }
         let indicator = Int(flags >> 1 & 7)
         guard indicator < envelopeSizes.count else { throw WKBError(offset: 3, reason: .geoPackageHeader) }

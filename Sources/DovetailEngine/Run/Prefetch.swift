@@ -1,40 +1,57 @@
 import Dovetail
 
-/// Reads a cursor one batch ahead, so that both sides are read while the last batches are joined.
+/// Reads a cursor two batches ahead, so that both sides are read while the last batches are joined.
 struct Prefetch: ~Copyable {
     private let cursor: (any RecordCursor)?
-    private var ahead: Task<RecordBatch?, any Error>?
+    /// Each read starts when the one before it has ended: a cursor is used by one task at a time.
+    private var ahead: [Task<RecordBatch?, any Error>] = []
 
     init(_ cursor: (any RecordCursor)?) {
         self.cursor = cursor
-        ahead = cursor.map { cursor in Task { try await cursor.next() } }
+        guard cursor != nil else { return }
+        for _ in 0..<2 { readOn() }
+    }
+
+    private mutating func readOn() {
+        guard let cursor else { return }
+        let before = ahead.last
+        ahead.append(
+            Task {
+                if let before, try await before.value == nil { return nil }
+                return try await cursor.next()
+            })
     }
 
     /// The next batch; nil at the end, and at once when there is no cursor.
     mutating func next() async throws -> RecordBatch? {
-        guard let task = ahead, let cursor else { return nil }
+        guard let task = ahead.first else { return nil }
         let batch = try await task.value
-        ahead = batch == nil ? nil : Task { try await cursor.next() }
+        ahead.removeFirst()
+        if batch == nil {
+            await settle()
+        } else {
+            readOn()
+        }
         return batch
     }
 
-    /// Waits for the batch being read, so that nothing touches the cursor afterwards.
+    /// Waits for the batches being read, so that nothing touches the cursor afterwards.
     mutating func settle() async {
-        guard let task = ahead else { return }
-        task.cancel()
-        _ = await task.result
-        ahead = nil
+        for task in ahead { task.cancel() }
+        for task in ahead { _ = await task.result }
+        ahead = []
     }
 }
 
 /// Runs a merge join over three cursors.
 func join<Sink: JoinSink>(
-    base: (any RecordCursor)?, left: (any RecordCursor)?, right: (any RecordCursor)?, into sink: inout Sink
+    base: (any RecordCursor)?, left: (any RecordCursor)?, right: (any RecordCursor)?, visitsEqual: Bool = true,
+    into sink: inout Sink
 ) async throws -> MergeJoin {
     var base = Prefetch(base)
     var left = Prefetch(left)
     var right = Prefetch(right)
-    var join = MergeJoin()
+    var join = MergeJoin(visitsEqual: visitsEqual)
     do {
         while let stream = try join.run(into: &sink) {
             try Task.checkCancellation()

@@ -127,9 +127,10 @@ public func compare(
     }
     do {
         var comparison = Comparison(schema: table.schema, digesting: false, receive: receive)
-        _ = try await join(
+        let joined = try await join(
             base: nil, left: try await left.snapshot(of: table.views.left),
-            right: try await right.snapshot(of: table.views.right), into: &comparison)
+            right: try await right.snapshot(of: table.views.right), visitsEqual: false, into: &comparison)
+        comparison.finish(joined)
         await left.finish()
         await right.finish()
         return comparison.counts

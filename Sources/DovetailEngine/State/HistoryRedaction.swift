@@ -10,8 +10,8 @@ extension HistoryRetention {
 
     /// What may be kept of a change, or nil when all of it may.
     ///
-    /// A store's refusal may quote the values it refused, so its words are cleared of them too. Keys stay: they
-    /// say which record it was.
+    /// A store's refusal may quote the values it refused, so its words are cleared of them too. Keys stay:
+    /// they say which record it was.
     /// - Parameter layout: The fields of the entry's records; where it is unknown, all of them are masked.
     public func redacting(
         _ entry: JournalEntry, reason: String?, layout: TableLayout?

@@ -59,7 +59,8 @@ struct MemoryHistory {
         latest += 1
         kept[latest] = Run(
             record: RunRecord(
-                number: latest, kind: start.kind, started: start.time, ended: nil, status: .running, counts: [:],
+                number: latest, kind: start.kind, started: start.time, ended: nil, status: .running,
+                counts: [:],
                 message: nil),
             generation: start.generation)
         return latest
@@ -126,8 +127,8 @@ struct MemoryHistory {
         prune(end)
     }
 
-    /// Notes under which layout this run's changes are, and those of older runs that were interrupted before theirs
-    /// was noted.
+    /// Notes under which layout this run's changes are, and those of older runs that were interrupted before
+    /// theirs was noted.
     private mutating func label(_ end: RunEnd, _ latest: Int64) {
         for number in kept.keys {
             for index in kept[number]?.changes.indices ?? 0..<0 {
@@ -160,7 +161,9 @@ struct MemoryHistory {
     private mutating func prune(_ end: RunEnd) {
         let stillOpen = Set(open.values.flatMap { $0.map(\.run) })
         for (age, number) in kept.keys.sorted(by: >).enumerated() where !stillOpen.contains(number) {
-            guard let record = kept[number]?.record, record.status != .running, number != latest else { continue }
+            guard let record = kept[number]?.record, record.status != .running, number != latest else {
+                continue
+            }
             if end.retention.drops(record, age: age, at: end.time) { kept[number] = nil }
         }
     }

@@ -2,8 +2,8 @@ public import Dovetail
 
 /// A job's memory in the memory of the process: for tests, simulation, and one-off comparisons in code.
 ///
-/// It keeps the whole contract of ``StateStore``. What a run has noted survives the end of that run however it
-/// came, as long as someone keeps the store:
+/// It keeps the whole contract of ``StateStore``. What a run has noted survives the end of that run however
+/// it came, as long as someone keeps the store:
 ///
 /// ```swift
 /// let store = MemoryStateStore()
@@ -213,7 +213,8 @@ struct MemoryBase {
 
     var sorted: [BaseRecord] { records.values.sorted { $0.key < $1.key } }
 
-    /// The base as the right side of a linked table sees it. Records without a right locator have no place in it.
+    /// The base as the right side of a linked table sees it. Records without a right locator have no place in
+    /// it.
     var mirrored: [BaseRecord] {
         records.values.compactMap(\.seenFromRight).sorted { $0.key < $1.key }
     }

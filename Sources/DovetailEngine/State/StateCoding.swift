@@ -1,11 +1,11 @@
 public import Dovetail
 
-// The binary form in which state stores keep journal entries and conflicts. It is in state files: it only ever
-// grows by new leading format bytes.
+// The binary form in which state stores keep journal entries and conflicts. It is in state files: it only
+// ever grows by new leading format bytes.
 
 extension JournalEntry {
-    /// Everything but table, side, key and verb, which stores keep in columns of their own. A byte string that
-    /// occurs several times (a record seen just as the base has it) is stored once.
+    /// Everything but table, side, key and verb, which stores keep in columns of their own. A byte string
+    /// that occurs several times (a record seen just as the base has it) is stored once.
     public var stateBytes: [UInt8] {
         var pool = PoolWriter(key: key)
         pool.put(base)
@@ -49,7 +49,8 @@ extension JournalEntry {
             decided.append(Decided(field: field, winner: winner, by: authority))
         }
         self.init(
-            table: table, side: side, key: key, verb: verb, base: base, seen: seen, after: after, decided: decided)
+            table: table, side: side, key: key, verb: verb, base: base, seen: seen, after: after,
+            decided: decided)
     }
 }
 
@@ -78,7 +79,8 @@ extension ConflictRecord {
         let base = try pool.base()
         let seen = Sides(left: try pool.record(), right: try pool.record())
         self.init(
-            table: table, key: key, conflict: try Conflict(from: &reader), base: base, seen: seen, since: since,
+            table: table, key: key, conflict: try Conflict(from: &reader), base: base, seen: seen,
+            since: since,
             resolution: resolution)
     }
 }
@@ -161,7 +163,8 @@ private struct PoolWriter {
 
     mutating func put(_ base: BaseRecord?) {
         guard let base else { return put(nil as [UInt8]?) }
-        for bytes in [base.key.bytes, base.left.bytes, base.right.bytes, base.leftLocator, base.rightLocator] {
+        for bytes in [base.key.bytes, base.left.bytes, base.right.bytes, base.leftLocator, base.rightLocator]
+        {
             put(bytes)
         }
     }
@@ -205,7 +208,8 @@ private struct PoolReader {
         guard let key = try bytes() else { return nil }
         return BaseRecord(
             key: RecordKey(bytes: key), left: PackedRecord(bytes: try present()),
-            right: PackedRecord(bytes: try present()), leftLocator: try present(), rightLocator: try present())
+            right: PackedRecord(bytes: try present()), leftLocator: try present(), rightLocator: try present()
+        )
     }
 
     mutating func record() throws -> Record? {

@@ -13,8 +13,8 @@ extension TableLayout {
 }
 
 extension ConflictRecord {
-    /// This conflict where `former` stood: it is the same one as long as both records are as they were, and keeps
-    /// when it was found and what a person decided; otherwise the decision was about something else.
+    /// This conflict where `former` stood: it is the same one as long as both records are as they were, and
+    /// keeps when it was found and what a person decided; otherwise the decision was about something else.
     public func succeeding(_ former: ConflictRecord?) -> ConflictRecord {
         guard let former, former.seen.left?.fields == seen.left?.fields,
             former.seen.right?.fields == seen.right?.fields
@@ -51,9 +51,9 @@ extension RunEnd {
 extension JobState {
     /// Takes over what the end of a run says.
     ///
-    /// A run that failed proves nothing about the sides it did not reach: what was known of their marks stays, and
-    /// so do layouts and cursors, which the run may have changed by ``StateStore/relayout(_:to:moving:)`` and
-    /// ``StateStore/forgetBase(of:)`` before it failed.
+    /// A run that failed proves nothing about the sides it did not reach: what was known of their marks
+    /// stays, and so do layouts and cursors, which the run may have changed by
+    /// ``StateStore/relayout(_:to:moving:)`` and ``StateStore/forgetBase(of:)`` before it failed.
     public mutating func take(_ end: RunEnd, generation run: Int64) {
         if end.stamped {
             generation = run

@@ -16,11 +16,11 @@ final class ApplyWrites {
     private(set) var applied: [Int: RowAddress?] = [:]
     /// Writes for which a trigger threw the whole transaction away: they are left out of the next attempt.
     private var outcasts: [Int: WriteOutcome.Rejection] = [:]
-    /// Whether references are checked with each write instead of at the end.
-    private var isCareful = false
+    /// Whether an open reference is the failure of the write that opens it, instead of being looked for at the end.
+    private(set) var isCareful = false
     private(set) var finder: RecordFinder
     let writer: RowWriter
-    private(set) var upkeep: LayerUpkeep?
+    var upkeep: LayerUpkeep?
 
     init(_ plan: ViewPlan, _ db: Database, _ writes: [ReplicaWrite]) throws {
         if let reason = plan.facts.readOnlyReason {
@@ -38,6 +38,7 @@ final class ApplyWrites {
 
     func run() throws -> ApplyResult {
         while true {
+            let wasCareful = isCareful
             try db.execute(sql: "BEGIN IMMEDIATE")
             do {
                 if let result = try attempt() {
@@ -48,6 +49,7 @@ final class ApplyWrites {
                 isCareful = true
             } catch is TransactionLost {
                 // The culprit is known now and stays out.
+                isCareful = wasCareful
             } catch {
                 Transaction.rollBack(db)
                 throw error
@@ -93,8 +95,19 @@ final class ApplyWrites {
         return .applied(row.record)
     }
 
+    /// Lets references stay open while `body` runs.
+    func withOpenReferences<Result>(_ body: () throws -> Result) throws -> Result {
+        let wasCareful = isCareful
+        isCareful = false
+        try db.execute(sql: "PRAGMA defer_foreign_keys = ON")
+        let result = try body()
+        try db.execute(sql: "PRAGMA defer_foreign_keys = OFF")
+        isCareful = wasCareful
+        return result
+    }
+
     /// Whether a reference of this transaction leads nowhere yet.
-    private var hasOpenReferences: Bool {
+    var hasOpenReferences: Bool {
         var open: Int32 = 0
         var most: Int32 = 0
         sqlite3_db_status(handle, SQLITE_DBSTATUS_DEFERRED_FKS, &open, &most, 0)
@@ -184,6 +197,14 @@ extension ApplyWrites {
         applied[index] = .some(address)
         if let address, let key = writes[index].key { finder.note(key, at: address) }
         upkeep?.note(from: row?.record.fields, to: writes[index].write)
+    }
+
+    /// Takes back what was noted about writes that were rolled back.
+    func forget(_ indices: some Sequence<Int>) {
+        for index in indices {
+            applied[index] = nil
+            outcomes[index] = nil
+        }
     }
 
     func reject(_ pending: PendingWrite) {

@@ -4,7 +4,7 @@ import GRDB
 
 /// Writes that stood in each other's way: tried again as long as that helps, and untied where they form a ring.
 struct PendingWrites {
-    private let batch: ApplyWrites
+    let batch: ApplyWrites
 
     init(_ batch: ApplyWrites) { self.batch = batch }
 
@@ -15,6 +15,7 @@ struct PendingWrites {
             pending = try retry(pending)
             let knotted = pending.count
             pending = try untie(pending)
+            if batch.isCareful { pending = try closeRings(pending) }
             if pending.count == knotted { break }
         }
         for write in pending { batch.reject(write) }

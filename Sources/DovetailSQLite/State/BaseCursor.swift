@@ -15,12 +15,15 @@ actor BaseCursor: DovetailEngine.RecordCursor {
     private var isAtEnd = false
 
     /// - Parameter queue: A reading connection that nobody else uses.
-    init(_ queue: DatabaseQueue, table: BaseTable, mirrored: Bool, store: String, path: String?) async throws {
+    init(_ queue: DatabaseQueue, table: BaseTable, mirrored: Bool, store: String, path: String?) async throws
+    {
         self.queue = queue
         self.table = table
         failing = (store, path)
         links = try await queue.uncancelled { db in
             try db.beginTransaction(.deferred)
+            // SQLite settles which moment is read at the first read, not at the begin.
+            _ = try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM job)")
             guard mirrored else { return nil }
             if try table.hasLinkIndex(db) { return .index }
             try table.sortLinks(db)
@@ -49,13 +52,11 @@ actor BaseCursor: DovetailEngine.RecordCursor {
         return batch
     }
 
-    /// Lets go of the read transaction, so that a writer can tidy up its log.
+    /// Lets go of the connection and its read transaction, so that a writer can tidy up its log.
     private func finish() {
         isAtEnd = true
-        queue.asyncWriteWithoutTransaction { db in
-            // Failing leaves it to the end of the connection, which comes with this cursor's.
-            try? db.rollback()
-        }
+        // Failing leaves it to the end of this cursor.
+        try? queue.close()
     }
 }
 

@@ -4,8 +4,8 @@ import GRDB
 
 /// The base of one table: a SQLite table of its own, stored in the order of its keys.
 ///
-/// `rest` is ``BaseRecord/rest``; `link` repeats the right locator, by which the right side of a linked table reads
-/// the base. Its index is made when that order is first asked for.
+/// `rest` is ``BaseRecord/rest``; `link` repeats the right locator, by which the right side of a linked table
+/// reads the base. Its index is made when that order is first asked for.
 struct BaseTable {
     let id: Int64
     private var name: String { "base_\(id)" }
@@ -18,12 +18,15 @@ struct BaseTable {
                 """)
     }
 
-    func count(_ db: Database) throws -> Int { try Int.fetchOne(db, sql: "SELECT count(*) FROM \(name)") ?? 0 }
+    func count(_ db: Database) throws -> Int {
+        try Int.fetchOne(db, sql: "SELECT count(*) FROM \(name)") ?? 0
+    }
 
     func clear(_ db: Database) throws { try db.execute(sql: "DELETE FROM \(name)") }
 
     func upsert(_ records: some Sequence<BaseRecord>, _ db: Database) throws {
-        let insert = try StateStatement(db, "INSERT OR REPLACE INTO \(name) (key, left, rest, link) VALUES (?, ?, ?, ?)")
+        let insert = try StateStatement(
+            db, "INSERT OR REPLACE INTO \(name) (key, left, rest, link) VALUES (?, ?, ?, ?)")
         for record in records {
             try insert.bind(record.key.bytes, at: 1)
             try insert.bind(record.left.bytes, at: 2)
@@ -113,8 +116,8 @@ struct BaseTable {
         return (builder.seal(), end)
     }
 
-    /// The next records in the order of their right locators, as frames of locator, right form and the rest of
-    /// ``BaseRecord/seenFromRight``.
+    /// The next records in the order of their right locators, as frames of locator, right form and the rest
+    /// of ``BaseRecord/seenFromRight``.
     func mirroredBatch(
         after place: Place?, bytes: Int, links: MirroredOrder, _ db: Database
     ) throws -> (RecordBatch, Place)? {
@@ -154,14 +157,16 @@ struct BaseTable {
     /// Makes the index of the mirrored order. An empty table goes without: filling it is faster.
     func indexLinks(_ db: Database) throws {
         let index = "\(name)_link"
-        guard try !hasLinkIndex(db), try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM \(name))") == true
+        guard try !hasLinkIndex(db),
+            try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM \(name))") == true
         else { return }
         try db.execute(sql: "CREATE INDEX \(index) ON \(name) (link, key) WHERE link IS NOT NULL")
     }
 
     func hasLinkIndex(_ db: Database) throws -> Bool {
         try Bool.fetchOne(
-            db, sql: "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = '\(name)_link')")
+            db,
+            sql: "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = '\(name)_link')")
             == true
     }
 
@@ -170,7 +175,8 @@ struct BaseTable {
         try db.execute(
             sql: """
                 CREATE TEMP TABLE sorted_links (link BLOB, key BLOB, PRIMARY KEY (link, key)) WITHOUT ROWID;
-                INSERT INTO sorted_links SELECT link, key FROM main.\(name) WHERE link IS NOT NULL ORDER BY 1, 2;
+                INSERT INTO sorted_links
+                    SELECT link, key FROM main.\(name) WHERE link IS NOT NULL ORDER BY link, key;
                 """)
     }
 }

@@ -22,7 +22,8 @@ struct Journal {
             arguments: [run << 32, (run + 1) << 32])
         var place = last.map { $0 + 1 } ?? run << 32
         let insert = try StateStatement(
-            db, "INSERT INTO changes (place, tbl, side, key, verb, layout, content) VALUES (?, ?, ?, ?, ?, ?, ?)")
+            db,
+            "INSERT INTO changes (place, tbl, side, key, verb, layout, content) VALUES (?, ?, ?, ?, ?, ?, ?)")
         var tables: [String: (id: Int64, layout: Int64?)] = [:]
         for entry in entries {
             let table = try tables[entry.table] ?? self.table(entry.table)
@@ -61,7 +62,8 @@ struct Journal {
             WHERE outcome = 'open' AND tbl = ? AND key = ? AND side = ? AND place < ?
             """)
         func close(
-            _ table: Int64, _ key: RecordKey, _ side: Side, _ outcome: ChangeOutcome, _ reason: String?, before: Int64
+            _ table: Int64, _ key: RecordKey, _ side: Side, _ outcome: ChangeOutcome, _ reason: String?,
+            before: Int64
         ) throws {
             try statement.bind(outcome.rawValue, at: 1)
             try statement.bind(reason, at: 2)
@@ -75,10 +77,9 @@ struct Journal {
             guard let table = try id(outcome.table) else { continue }
             try close(table, outcome.key, outcome.side, outcome.outcome, outcome.reason, before: end)
         }
-        let older = try Bool.fetchOne(
-            db, sql: "SELECT EXISTS (SELECT 1 FROM changes WHERE outcome = 'open' AND place < ?)",
-            arguments: [run << 32])
-        guard older == true else { return }
+        let oldest = try Int64.fetchOne(
+            db, sql: "SELECT min(place) FROM changes INDEXED BY open_places WHERE outcome = 'open'")
+        guard let oldest, oldest < run << 32 else { return }
         let proven = memory.agreed.map { ($0.table, $0.record.key) } + memory.gone.map { ($0.table, $0.key) }
         for (table, key) in proven {
             guard let table = try id(table) else { continue }
@@ -109,7 +110,8 @@ struct Journal {
         // A run's changes have no gaps: they are forgotten all together.
         let first = run << 32 + Int64(clamping: max(offset, 0))
         let rows = try Row.fetchAll(
-            db, sql: "SELECT \(Self.columns) FROM changes WHERE place >= ? AND place < ? ORDER BY place LIMIT ?",
+            db,
+            sql: "SELECT \(Self.columns) FROM changes WHERE place >= ? AND place < ? ORDER BY place LIMIT ?",
             arguments: [first, (run + 1) << 32, max(limit, 0)])
         return try rows.map { row in
             guard let table = names[row["tbl"]], let outcome = ChangeOutcome(rawValue: row["outcome"]) else {
@@ -119,7 +121,8 @@ struct Journal {
             let layout: Int64? = row["layout"]
             let redaction: Int64 = row["redaction"]
             return HistoryChange(
-                sequence: Int(place & 0xffff_ffff), entry: try Self.entry(row, table: table), outcome: outcome,
+                sequence: Int(place & 0xffff_ffff), entry: try Self.entry(row, table: table),
+                outcome: outcome,
                 reason: row["reason"], layout: layout.flatMap { layouts[$0] } ?? .unknown,
                 valuesRemoved: redaction != 0)
         }
@@ -131,17 +134,20 @@ struct Journal {
         let (id, layoutID) = (try TableName.making(table, db), try TableName.layout(layout, db))
         try db.execute(sql: "UPDATE tables SET layout = ? WHERE id = ?", arguments: [layoutID, id])
         try db.execute(
+            sql: "UPDATE changes SET layout = ? WHERE layout IS NULL AND tbl = ?", arguments: [layoutID, id])
+        try db.execute(
             sql: """
                 UPDATE changes SET layout = :layout
-                WHERE tbl = :table AND layout IS NOT :layout AND (layout IS NULL OR place BETWEEN :first AND :last)
+                WHERE place >= :first AND place < :end AND tbl = :table AND layout <> :layout
                 """,
-            arguments: ["layout": layoutID, "table": id, "first": run << 32, "last": (run + 1) << 32 - 1])
+            arguments: ["layout": layoutID, "table": id, "first": run << 32, "end": (run + 1) << 32])
     }
 
     /// Lays out the open entries of a table anew.
     func relayout(_ table: Int64, to layout: Int64, moving: [Int?]) throws {
         let rows = try Row.fetchAll(
-            db, sql: "SELECT \(Self.columns) FROM changes WHERE outcome = 'open' AND tbl = ?", arguments: [table])
+            db, sql: "SELECT \(Self.columns) FROM changes WHERE outcome = 'open' AND tbl = ?",
+            arguments: [table])
         for row in rows {
             let moved = try Self.entry(row, table: "").moved(moving)
             try db.execute(

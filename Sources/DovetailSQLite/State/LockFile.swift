@@ -3,17 +3,18 @@ import Foundation
 import Synchronization
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// A held lock on a file that says who holds it.
 ///
-/// The lock is the kernel's (`flock`), so it ends with the process however that dies, and the text in the file is
-/// only for a person. The descriptor is closed on exec: a program that this one starts never inherits it.
+/// The lock is the kernel's (`flock`), so it ends with the process however that dies, and the text in the
+/// file is only for a person. The descriptor is closed on exec: a program that this one starts never inherits
+/// it.
 final class LockFile: Sendable {
     enum Attempt {
         case taken(LockFile)
@@ -52,7 +53,8 @@ final class LockFile: Sendable {
         return (false, nil)
     }
 
-    /// Lets go. Unlocked by name and not only by closing, for a forked child may still hold the same descriptor.
+    /// Lets go. Unlocked by name and not only by closing, for a forked child may still hold the same
+    /// descriptor.
     func release() {
         descriptor.withLock { descriptor in
             guard let open = descriptor else { return }

@@ -22,10 +22,16 @@ struct Retention {
         let rows = try Row.fetchAll(db, sql: "SELECT * FROM runs ORDER BY number DESC")
         for (age, row) in rows.enumerated() {
             let run = try RunRow.read(row)
-            guard run.number != latest, run.status != .running, kept.drops(run, age: age, at: time) else { continue }
+            guard run.number != latest, run.status != .running, kept.drops(run, age: age, at: time) else {
+                continue
+            }
             let range: StatementArguments = [run.number << 32, (run.number + 1) << 32]
             let open = try Bool.fetchOne(
-                db, sql: "SELECT EXISTS (SELECT 1 FROM changes WHERE outcome = 'open' AND place >= ? AND place < ?)",
+                db,
+                sql: """
+                    SELECT EXISTS (SELECT 1 FROM changes INDEXED BY open_places
+                        WHERE outcome = 'open' AND place >= ? AND place < ?)
+                    """,
                 arguments: range)
             guard open != true else { continue }
             try db.execute(sql: "DELETE FROM changes WHERE place >= ? AND place < ?", arguments: range)
@@ -33,8 +39,8 @@ struct Retention {
         }
     }
 
-    /// Removes values from every change under another rule than today's, so that a stricter setting reaches back.
-    /// Open changes keep theirs: an interrupted insert is recognised by them.
+    /// Removes values from every change under another rule than today's, so that a stricter setting reaches
+    /// back. Open changes keep theirs: an interrupted insert is recognised by them.
     private func redact() throws {
         guard kept.values != .full else { return }
         let rule = try ruleID()
@@ -53,7 +59,8 @@ struct Retention {
                 last = row["place"]
                 let layout: Int64? = row["layout"]
                 let redacted = try kept.redacting(
-                    try Journal.entry(row, table: ""), reason: row["reason"], layout: layout.flatMap { layouts[$0] })
+                    try Journal.entry(row, table: ""), reason: row["reason"],
+                    layout: layout.flatMap { layouts[$0] })
                 guard let redacted else { continue }
                 try db.execute(
                     sql: "UPDATE changes SET content = ?, reason = ?, redaction = ? WHERE place = ?",

@@ -82,7 +82,8 @@ enum TableName {
 
     static func layout(_ layout: TableLayout, _ db: Database) throws -> Int64 {
         let content = try StateJSON.encode(layout)
-        let known = try Int64.fetchOne(db, sql: "SELECT id FROM layouts WHERE content = ?", arguments: [content])
+        let known = try Int64.fetchOne(
+            db, sql: "SELECT id FROM layouts WHERE content = ?", arguments: [content])
         if let known { return known }
         try db.execute(sql: "INSERT INTO layouts (content) VALUES (?)", arguments: [content])
         return db.lastInsertedRowID

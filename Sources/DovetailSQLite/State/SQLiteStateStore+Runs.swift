@@ -13,12 +13,17 @@ extension SQLiteStateStore {
             try db.execute(sql: "UPDATE runs SET status = 'interrupted' WHERE status = 'running'")
             // Counted in the job's row, so that the number of a forgotten run is never given again.
             try db.execute(
-                sql: "UPDATE job SET last_run = last_run + 1, pending_generation = ?", arguments: [run.generation])
+                sql: "UPDATE job SET last_run = last_run + 1, pending_generation = ?",
+                arguments: [run.generation])
             guard let number = try Int64.fetchOne(db, sql: "SELECT last_run FROM job") else {
                 throw StateDamage("it says nothing of its job")
             }
             try db.execute(
-                sql: "INSERT INTO runs (number, kind, started, status, generation) VALUES (?, ?, ?, 'running', ?)",
+                sql:
+                    """
+                    INSERT INTO runs (number, kind, started, status, generation)
+                    VALUES (?, ?, ?, 'running', ?)
+                    """,
                 arguments: [number, run.kind.rawValue, run.time, run.generation])
             return number
         }
@@ -55,7 +60,9 @@ extension SQLiteStateStore {
             }
             try db.execute(
                 sql: "UPDATE runs SET ended = ?, status = ?, counts = ?, message = ? WHERE number = ?",
-                arguments: [end.time, end.status.rawValue, try StateJSON.encode(end.counts), end.message, run])
+                arguments: [
+                    end.time, end.status.rawValue, try StateJSON.encode(end.counts), end.message, run,
+                ])
             var state = try JobRow.read(db)
             state.take(end, generation: generation)
             try JobRow.write(state, db)
@@ -66,9 +73,13 @@ extension SQLiteStateStore {
             if end.status != .failed { try Journal(db).closeAll(upTo: run) }
             try Retention(db, end.retention).apply(at: end.time, latest: run)
         }
-        // What was removed is gone from the file once the log is emptied. Somebody who reads meanwhile only delays
-        // that to the next run's end.
-        _ = try? await perform { db in _ = try db.checkpoint(.truncate) }
+        // What was removed is gone from the file once the log is emptied. Somebody who reads meanwhile only
+        // delays that to the next run's end.
+        try? await perform { db in
+            try db.execute(sql: "PRAGMA busy_timeout = 200")
+            defer { try? db.execute(sql: "PRAGMA busy_timeout = 10000") }
+            try db.checkpoint(.truncate)
+        }
     }
 
     public func noteQuiet(at time: Int64, cursors: [String: Sides<FeedCursor?>]) async throws {
@@ -124,7 +135,8 @@ enum JobRow {
             guard row["cursors"] else { continue }
             let left: String? = row["cursor_left"]
             let right: String? = row["cursor_right"]
-            state.cursors[table] = Sides(left: left.map { FeedCursor($0) }, right: right.map { FeedCursor($0) })
+            state.cursors[table] = Sides(
+                left: left.map { FeedCursor($0) }, right: right.map { FeedCursor($0) })
         }
         return state
     }
@@ -145,7 +157,8 @@ enum JobRow {
 
 enum RunRow {
     static func read(_ row: Row) throws -> RunRecord {
-        guard let kind = RunKind(rawValue: row["kind"]), let status = RunStatus(rawValue: row["status"]) else {
+        guard let kind = RunKind(rawValue: row["kind"]), let status = RunStatus(rawValue: row["status"])
+        else {
             throw StateDamage("an entry of its runs")
         }
         let counts: String? = row["counts"]

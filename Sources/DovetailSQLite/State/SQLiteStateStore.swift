@@ -11,8 +11,8 @@ import Synchronization
 /// ```
 ///
 /// - One file holds one job. The file of another job, or of another program, is refused and left alone.
-/// - A damaged file is moved aside, never deleted, and a new store is made: both sides then meet as for the first
-///   time, and ``JobState/resetReason`` says why until a run has ended well.
+/// - A damaged file is moved aside, never deleted, and a new store is made: both sides then meet as for the
+///   first time, and ``JobState/resetReason`` says why until a run has ended well.
 /// - Each method is one transaction. Where the promise hangs on it (``begin(_:)``, ``journal(_:run:)`` and
 ///   ``finish(_:run:)``) it is on the disk before the method returns; otherwise a power cut may take back the
 ///   latest transactions, and the next run learns them anew.
@@ -29,10 +29,10 @@ public final class SQLiteStateStore: StateStore {
         self.access = access
     }
 
-    /// Opens the store in `path`, making it and its folder when they are not there. A newly made folder that is
-    /// called `.dovetail` is kept out of git.
-    /// - Throws: ``StateError``: the file belongs to another job or program, comes from a newer Dovetail, or can't
-    ///   be written.
+    /// Opens the store in `path`, making it and its folder when they are not there. A newly made folder that
+    /// is called `.dovetail` is kept out of git.
+    /// - Throws: ``StateError``: the file belongs to another job or program, comes from a newer Dovetail, or
+    ///   can't be written.
     public static func open(path: String, job: String) throws -> SQLiteStateStore {
         let file = StateFile(path: path, job: job)
         return try file.translating {
@@ -40,8 +40,8 @@ public final class SQLiteStateStore: StateStore {
         }
     }
 
-    /// Opens the store in `path` without changing anything on the disk: its folder need not be writable, nor be
-    /// there. Without a file, or with a damaged one, it shows what a new store would.
+    /// Opens the store in `path` without changing anything on the disk: its folder need not be writable, nor
+    /// be there. Without a file, or with a damaged one, it shows what a new store would.
     ///
     /// Every method that would write throws ``StateError/forbidden(store:message:)``.
     /// - Throws: ``StateError``, as ``open(path:job:)``.
@@ -82,7 +82,8 @@ public final class SQLiteStateStore: StateStore {
 
     public func close() async {
         await unlock()
-        // A connection that can't be closed (a cursor still reads) is closed when the last reader lets go of it.
+        // A connection that can't be closed (a cursor still reads) is closed when the last reader lets go of
+        // it.
         try? queue.close()
     }
 

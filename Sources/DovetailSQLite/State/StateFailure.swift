@@ -5,7 +5,9 @@ import GRDB
 
 /// Turns what went wrong in SQLite into words for a person.
 enum StateFailure {
-    static func translating<Result>(_ store: String, _ path: String?, _ body: () throws -> Result) throws -> Result {
+    static func translating<Result>(_ store: String, _ path: String?, _ body: () throws -> Result) throws
+        -> Result
+    {
         do { return try body() } catch { throw translated(error, store, path) }
     }
 
@@ -29,7 +31,8 @@ enum StateFailure {
             if let path { DamageMark(path).set() }
             return StateError.failed(
                 store: store,
-                message: "the file is damaged (\(words(error))); the next run sets it aside and begins a new one")
+                message:
+                    "the file is damaged (\(words(error))); the next run sets it aside and begins a new one")
         }
         guard let error = error as? DatabaseError else {
             return StateError.failed(store: store, message: "\(error)")
@@ -37,11 +40,14 @@ enum StateFailure {
         switch error.resultCode {
         case .SQLITE_FULL: return StateError.full(store: store)
         case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH:
-            return StateError.forbidden(store: store, message: "it can't be written to; give yourself the right to")
+            return StateError.forbidden(
+                store: store, message: "it can't be written to; give yourself the right to")
         case .SQLITE_CANTOPEN:
-            return StateError.forbidden(store: store, message: "it can't be opened; check the rights on its folder")
+            return StateError.forbidden(
+                store: store, message: "it can't be opened; check the rights on its folder")
         case .SQLITE_BUSY, .SQLITE_LOCKED:
-            return StateError.failed(store: store, message: "another program is using it; try again when it has ended")
+            return StateError.failed(
+                store: store, message: "another program is using it; try again when it has ended")
         case .SQLITE_IOERR where error.extendedResultCode == .SQLITE_IOERR_SHMSIZE:
             // The shared memory of the log can't grow: this is how a full disk shows there.
             return StateError.full(store: store)

@@ -3,11 +3,11 @@ import Foundation
 import GRDB
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// The file of a state store: found or made, recognised, checked, and set aside when it is damaged.
@@ -38,10 +38,12 @@ struct StateFile {
             return try connect()
         }
         do {
+            // Looked at before it is opened for writing: what is not ours, or damaged, stays byte for byte.
             try header().check(path: path)
-            let queue = try connect()
-            try check(queue)
-            return queue
+            let looking = try connectForReading()
+            defer { try? looking.close() }
+            try check(looking)
+            return try connect()
         } catch let damage where isDamage(damage) {
             let aside = try setAside()
             let name = (aside as NSString).lastPathComponent
@@ -75,16 +77,12 @@ struct StateFile {
                     """)
         }
         let queue = try DatabaseQueue(path: path, configuration: configuration)
-        try queue.inDatabase { db in
-            let version = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
-            try StateHeader.check(version: version, path: path)
-        }
         try StateSchema.migrator.migrate(queue)
         return queue
     }
 
-    /// A connection that only reads. In a folder that can't be written SQLite can't follow the log of a writer; when
-    /// there is none, the file is read as it stands.
+    /// A connection that only reads. In a folder that can't be written SQLite can't follow the log of a
+    /// writer; when there is none, the file is read as it stands.
     func connectForReading() throws -> DatabaseQueue {
         var configuration = Self.configuration
         configuration.readonly = true
@@ -97,10 +95,19 @@ struct StateFile {
         } catch let error as DatabaseError
             where error.resultCode == .SQLITE_CANTOPEN || error.resultCode == .SQLITE_READONLY
         {
+            // What stands in a log would be missed: an old state shown as the present one.
+            guard fileSize(path + "-wal") == 0 else { throw error }
             let allowed = CharacterSet.urlPathAllowed.subtracting(CharacterSet(charactersIn: "?#%"))
-            guard let escaped = path.addingPercentEncoding(withAllowedCharacters: allowed) else { throw error }
+            guard let escaped = path.addingPercentEncoding(withAllowedCharacters: allowed) else {
+                throw error
+            }
             return try DatabaseQueue(path: "file:\(escaped)?immutable=1", configuration: configuration)
         }
+    }
+
+    private func fileSize(_ path: String) -> Int {
+        var status = stat()
+        return stat(path, &status) == 0 ? Int(status.st_size) : 0
     }
 
     static var configuration: Configuration {
@@ -115,10 +122,13 @@ struct StateFile {
 
     private func makeFolder() throws {
         var isFolder: ObjCBool = false
-        if FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue { return }
+        if FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue {
+            return
+        }
         try makeFolder(folder)
         if (folder as NSString).lastPathComponent == ".dovetail" {
-            let written = FileManager.default.createFile(atPath: folder + "/.gitignore", contents: Data("*\n".utf8))
+            let written = FileManager.default.createFile(
+                atPath: folder + "/.gitignore", contents: Data("*\n".utf8))
             guard written else { throw FileFailure.error(errno, folder + "/.gitignore", path) }
         }
     }
@@ -136,8 +146,8 @@ struct StateFile {
         }
     }
 
-    /// Makes a new store. It appears under its name only when it is complete, so that a file which is there and
-    /// isn't complete is a damaged one.
+    /// Makes a new store. It appears under its name only when it is complete, so that a file which is there
+    /// and isn't complete is a damaged one.
     private func make(resetReason: String?) throws {
         let draft = path + ".new"
         for suffix in ["", "-wal", "-shm"] { _ = unlink(draft + suffix) }
@@ -159,7 +169,7 @@ struct StateFile {
     // MARK: Damage
 
     private func header() throws -> StateHeader {
-        let descriptor = Glibc_open(path)
+        let descriptor = openForHeader(path)
         guard descriptor >= 0 else { throw FileFailure.error(errno, path, path) }
         defer { _ = close(descriptor) }
         var bytes = [UInt8](repeating: 0, count: 100)
@@ -180,7 +190,9 @@ struct StateFile {
             }
             guard try db.tableExists("changes") else { throw StateDamage("its table changes is missing") }
             for id in try Int64.fetchAll(db, sql: "SELECT id FROM tables") {
-                guard try db.tableExists("base_\(id)") else { throw StateDamage("its table base_\(id) is missing") }
+                guard try db.tableExists("base_\(id)") else {
+                    throw StateDamage("its table base_\(id) is missing")
+                }
             }
             if suspect {
                 let found = try String.fetchAll(db, sql: "PRAGMA quick_check")
@@ -192,7 +204,8 @@ struct StateFile {
             guard owner == job else {
                 throw StateError.failed(
                     store: path,
-                    message: "it belongs to the job “\(owner)”, not “\(job)”; give this job a file of its own")
+                    message: "it belongs to the job “\(owner)”, not “\(job)”; give this job a file of its own"
+                )
             }
         }
         if suspect { DamageMark(path).clear() }
@@ -225,4 +238,4 @@ struct StateDamage: Error, CustomStringConvertible {
 }
 
 /// `open` of the C library, which a method of the same name hides.
-private func Glibc_open(_ path: String) -> Int32 { open(path, O_RDONLY | O_CLOEXEC) }
+private func openForHeader(_ path: String) -> Int32 { open(path, O_RDONLY | O_CLOEXEC) }

@@ -31,14 +31,17 @@ enum StateSchema {
                     CREATE TABLE layouts (id INTEGER PRIMARY KEY, content TEXT NOT NULL UNIQUE);
                     CREATE TABLE redactions (id INTEGER PRIMARY KEY, rule TEXT NOT NULL UNIQUE);
                     CREATE TABLE runs (
-                        number INTEGER PRIMARY KEY, kind TEXT NOT NULL, started INTEGER NOT NULL, ended INTEGER,
-                        status TEXT NOT NULL, generation INTEGER NOT NULL, counts TEXT, message TEXT);
+                        number INTEGER PRIMARY KEY, kind TEXT NOT NULL, started INTEGER NOT NULL,
+                        ended INTEGER, status TEXT NOT NULL, generation INTEGER NOT NULL,
+                        counts TEXT, message TEXT);
                     -- place: the run's number << 32, plus the place within the run
                     CREATE TABLE changes (
-                        place INTEGER PRIMARY KEY, tbl INTEGER NOT NULL, side INTEGER NOT NULL, key BLOB NOT NULL,
-                        verb TEXT NOT NULL, outcome TEXT NOT NULL DEFAULT 'open', reason TEXT, layout INTEGER,
-                        redaction INTEGER NOT NULL DEFAULT 0, content BLOB NOT NULL);
+                        place INTEGER PRIMARY KEY, tbl INTEGER NOT NULL, side INTEGER NOT NULL,
+                        key BLOB NOT NULL, verb TEXT NOT NULL, outcome TEXT NOT NULL DEFAULT 'open',
+                        reason TEXT, layout INTEGER, redaction INTEGER NOT NULL DEFAULT 0, content BLOB NOT NULL);
                     CREATE INDEX open_changes ON changes (tbl, key) WHERE outcome = 'open';
+                    CREATE INDEX open_places ON changes (outcome) WHERE outcome = 'open';
+                    CREATE INDEX unlabelled_changes ON changes (tbl) WHERE layout IS NULL;
                     CREATE TABLE conflicts (
                         tbl INTEGER NOT NULL, key BLOB NOT NULL, short TEXT NOT NULL, since INTEGER NOT NULL,
                         resolution BLOB, content BLOB NOT NULL, PRIMARY KEY (tbl, key)) WITHOUT ROWID;
@@ -71,7 +74,7 @@ enum StateSchema {
 struct StateHeader {
     let bytes: [UInt8]
 
-    /// - Throws: ``StateDamage`` when this is no database, ``StateError`` when it is someone else's or a newer one.
+    /// - Throws: ``StateDamage`` when this is no database, ``StateError`` when it is someone else's or newer.
     func check(path: String) throws {
         guard !bytes.isEmpty else { throw StateDamage("it is empty") }
         guard bytes.count >= 100, bytes.starts(with: "SQLite format 3\0".utf8) else {
@@ -79,7 +82,8 @@ struct StateHeader {
         }
         guard number(at: 68) == StateSchema.applicationID else {
             throw StateError.failed(
-                store: path, message: "it is a database of another program; choose another path for the state")
+                store: path, message: "it is a database of another program; choose another path for the state"
+            )
         }
         try Self.check(version: Int(number(at: 60)), path: path)
     }

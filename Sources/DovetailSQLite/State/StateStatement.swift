@@ -10,7 +10,9 @@ struct StateStatement: ~Copyable {
     private let connection: OpaquePointer
 
     init(_ db: Database, _ sql: String) throws {
-        guard let connection = db.sqliteConnection else { throw DatabaseError(message: "the store is closed") }
+        guard let connection = db.sqliteConnection else {
+            throw DatabaseError(message: "the store is closed")
+        }
         var statement: OpaquePointer?
         let code = sqlite3_prepare_v3(connection, sql, -1, 0, &statement, nil)
         guard code == SQLITE_OK, let statement else { throw Self.error(code, connection) }
@@ -32,7 +34,8 @@ struct StateStatement: ~Copyable {
     }
 
     func bind(_ number: Int64?, at index: Int32) throws {
-        let code = number.map { sqlite3_bind_int64(statement, index, $0) } ?? sqlite3_bind_null(statement, index)
+        let code =
+            number.map { sqlite3_bind_int64(statement, index, $0) } ?? sqlite3_bind_null(statement, index)
         guard code == SQLITE_OK else { throw Self.error(code, connection) }
     }
 
@@ -64,16 +67,20 @@ struct StateStatement: ~Copyable {
     @inline(__always)
     func bytes(_ column: Int32) -> UnsafeRawBufferPointer {
         let start = sqlite3_column_blob(statement, column)
-        return UnsafeRawBufferPointer(start: start, count: start == nil ? 0 : Int(sqlite3_column_bytes(statement, column)))
+        return UnsafeRawBufferPointer(
+            start: start, count: start == nil ? 0 : Int(sqlite3_column_bytes(statement, column)))
     }
 
     func array(_ column: Int32) -> [UInt8] { Array(bytes(column)) }
 
     /// "Copy it before you return", as a destructor.
-    private static var transient: sqlite3_destructor_type { unsafeBitCast(-1, to: sqlite3_destructor_type.self) }
+    private static var transient: sqlite3_destructor_type {
+        unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+    }
 
     private static func error(_ code: Int32, _ connection: OpaquePointer) -> DatabaseError {
         DatabaseError(
-            resultCode: ResultCode(rawValue: code), message: sqlite3_errmsg(connection).map { String(cString: $0) })
+            resultCode: ResultCode(rawValue: code),
+            message: sqlite3_errmsg(connection).map { String(cString: $0) })
     }
 }

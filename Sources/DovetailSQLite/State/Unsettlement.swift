@@ -55,7 +55,8 @@ struct Unsettlement {
                     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                     """,
                 arguments: [
-                    id, Blob(record.key.bytes), record.rejection.side == .left ? 0 : 1, record.rejection.reason,
+                    id, Blob(record.key.bytes), record.rejection.side == .left ? 0 : 1,
+                    record.rejection.reason,
                     record.rejection.seen.left?.hex, record.rejection.seen.right?.hex, record.isRetried,
                     record.since,
                 ])
@@ -109,7 +110,8 @@ struct Unsettlement {
         return try Row.fetchAll(
             db,
             sql: """
-                SELECT key FROM conflicts WHERE tbl = :table UNION SELECT key FROM rejections WHERE tbl = :table
+                SELECT key FROM conflicts WHERE tbl = :table
+                UNION SELECT key FROM rejections WHERE tbl = :table
                 UNION SELECT key FROM pending WHERE tbl = :table
                 UNION SELECT key FROM changes WHERE outcome = 'open' AND tbl = :table ORDER BY key
                 """,
@@ -123,8 +125,8 @@ struct Unsettlement {
         let named = try Row.fetchAll(
             db,
             sql: """
-                SELECT tbl, name, key, since, resolution, content FROM conflicts JOIN tables ON tables.id = tbl
-                WHERE short = ?
+                SELECT tbl, name, key, since, resolution, content
+                FROM conflicts JOIN tables ON tables.id = tbl WHERE short = ?
                 """,
             arguments: [id.text])
         var meant = named
@@ -138,7 +140,9 @@ struct Unsettlement {
         for row in meant {
             try db.execute(
                 sql: "UPDATE conflicts SET resolution = ? WHERE tbl = ? AND key = ?",
-                arguments: [resolution.map { Blob($0.stateBytes) }, row["tbl"] as Int64, Blob(try row.bytes("key"))])
+                arguments: [
+                    resolution.map { Blob($0.stateBytes) }, row["tbl"] as Int64, Blob(try row.bytes("key")),
+                ])
         }
     }
 
@@ -153,7 +157,8 @@ struct Unsettlement {
 
     private func rejection(_ table: Int64, _ key: RecordKey) throws -> RejectionRecord? {
         try Row.fetchOne(
-            db, sql: "SELECT * FROM rejections WHERE tbl = ? AND key = ?", arguments: [table, Blob(key.bytes)]
+            db, sql: "SELECT * FROM rejections WHERE tbl = ? AND key = ?",
+            arguments: [table, Blob(key.bytes)]
         ).map { try Self.rejection($0, table: "") }
     }
 
@@ -161,7 +166,8 @@ struct Unsettlement {
         let resolution: Blob? = row["resolution"]
         return try ConflictRecord(
             table: table, key: RecordKey(bytes: try row.bytes("key")), since: row["since"],
-            resolution: try resolution.map { try Resolution(stateBytes: $0.bytes) }, stateBytes: try row.bytes("content"))
+            resolution: try resolution.map { try Resolution(stateBytes: $0.bytes) },
+            stateBytes: try row.bytes("content"))
     }
 
     private static func rejection(_ row: Row, table: String) throws -> RejectionRecord {
@@ -171,7 +177,8 @@ struct Unsettlement {
         let seen = Sides(left: left.flatMap { Digest(hex: $0) }, right: right.flatMap { Digest(hex: $0) })
         return RejectionRecord(
             table: table, key: RecordKey(bytes: try row.bytes("key")),
-            rejection: Unsettled.Rejection(side: side == 0 ? .left : .right, reason: row["reason"], seen: seen),
+            rejection: Unsettled.Rejection(
+                side: side == 0 ? .left : .right, reason: row["reason"], seen: seen),
             isRetried: row["retried"], since: row["since"])
     }
 }

@@ -1,0 +1,144 @@
+import Dovetail
+import DovetailEngine
+import DovetailSQLite
+import Testing
+
+@Suite("The base of a state store")
+struct StateBaseTests {
+    @Test("comes back in the order of its keys, each side in its own form", arguments: StoreKind.allCases)
+    func order(_ kind: StoreKind) async throws {
+        try await kind.withStore { store in
+            try await store.run(
+                .agreeing(
+                    agreed(300, "c"), agreed(-2, "a", right: "A "), agreed(5, "b", rightLocator: [1, 2])))
+            #expect(
+                try await store.allBase() == [
+                    agreed(-2, "a", right: "A "), agreed(5, "b", rightLocator: [1, 2]), agreed(300, "c"),
+                ])
+            #expect(try await store.baseCount(of: trees) == 3)
+            #expect(try await store.baseCount(of: "unknown") == 0)
+            #expect(try await store.allBase(of: "unknown").isEmpty)
+        }
+    }
+
+    @Test("is moved forward and forgotten record by record", arguments: StoreKind.allCases)
+    func moves(_ kind: StoreKind) async throws {
+        try await kind.withStore { store in
+            try await store.run(.agreeing(agreed(1, "a"), agreed(2, "b"), agreed(3, "c")))
+            var memory = Memory.agreeing(agreed(2, "B"))
+            memory.gone = [(trees, key(3)), ("unknown", key(1))]
+            try await store.run(memory)
+            #expect(try await store.allBase() == [agreed(1, "a"), agreed(2, "B")])
+        }
+    }
+
+    @Test("is read by keys in key order, each once", arguments: StoreKind.allCases)
+    func byKeys(_ kind: StoreKind) async throws {
+        try await kind.withStore { store in
+            try await store.run(.agreeing(agreed(1, "a"), agreed(2, "b"), agreed(3, "c")))
+            let found = try await store.base(of: trees, keys: [key(3), key(1), key(99), key(3)])
+            #expect(found == [agreed(1, "a"), agreed(3, "c")])
+        }
+    }
+
+    @Test("comes in many batches without losing or repeating a record", arguments: StoreKind.allCases)
+    func batches(_ kind: StoreKind) async throws {
+        try await kind.withStore { store in
+            var memory = Memory()
+            let text = String(repeating: "x", count: 500)
+            let records = (0..<3000).map {
+                agreed(Int64($0), text + "\($0)", rightLocator: key(Int64(-$0)).bytes)
+            }
+            memory.agreed = records.reversed().map { (trees, $0) }
+            try await store.run(memory)
+            #expect(try await store.allBase() == records)
+            let mirrored = try await store.allBase(mirrored: true)
+            #expect(mirrored == records.reversed().compactMap(\.seenFromRight))
+        }
+    }
+
+    @Test("is seen from the right by right locators, sides exchanged", arguments: StoreKind.allCases)
+    func mirrored(_ kind: StoreKind) async throws {
+        try await kind.withStore { store in
+            let a = agreed(1, "a", rightLocator: key(30).bytes)
+            let b = agreed(2, "b", right: "B", rightLocator: key(20).bytes)
+            let unlinked = agreed(3, "c")
+            try await store.run(.agreeing(a, b, unlinked))
+            let expected = [
+                BaseRecord(
+                    key: key(20), left: packed(2, "B"), right: packed(2, "b"), rightLocator: key(2).bytes),
+                BaseRecord(
+                    key: key(30), left: packed(1, "a"), right: packed(1, "a"), rightLocator: key(1).bytes),
+            ]
+            #expect(try await store.allBase(mirrored: true) == expected)
+            let frames = try await store.frames(of: trees, mirrored: true)
+            #expect(frames.map(\.fields.bytes) == expected.map(\.rest))
+
+            // The order follows the records, also once it has been asked for.
+            try await store.run(.agreeing(agreed(4, "d", rightLocator: key(25).bytes)))
+            #expect(try await store.allBase(mirrored: true).map(\.key) == [key(20), key(25), key(30)])
+        }
+    }
+
+    @Test("is read as of one moment while it is written", arguments: StoreKind.allCases)
+    func consistent(_ kind: StoreKind) async throws {
+        try await kind.withStore { store in
+            try await store.run(.agreeing(agreed(1, "a")))
+            let cursor = try await store.base(of: trees, mirrored: false)
+            try await store.run(.agreeing(agreed(2, "b")))
+            #expect(try await cursor.next()?.count == 1)
+            #expect(try await cursor.next() == nil)
+        }
+    }
+
+    @Test(
+        "is brought into another layout, with what waits on the table forgotten",
+        arguments: StoreKind.allCases)
+    func relayout(_ kind: StoreKind) async throws {
+        try await kind.withStore { store in
+            var memory = Memory.agreeing(agreed(1, "a", right: "A", rightLocator: [7]), agreed(2, "b"))
+            memory.conflicts = [conflict(8, left: "l", right: "r")]
+            memory.rejections = [rejection(9)]
+            memory.pending = [(trees, key(10))]
+            let cursors = [trees: Sides<FeedCursor?>(left: FeedCursor("1"), right: nil)]
+            try await store.run(memory, end: end(cursors: cursors))
+            let run = try await store.begin(start(2))
+            try await store.journal([update(2, from: "b", to: "c")], run: run)
+
+            let wider = TableLayout(
+                TableSchema(
+                    trees, fields: [Field("name", .text), Field("height", .double), Field("id", .int)],
+                    identity: .match(["id"])))
+            try await store.relayout(trees, to: wider, moving: [1, nil, 0])
+            func moved(_ id: Int64, _ name: String) -> PackedRecord {
+                PackedRecord([.text(name), .null, .int(id)])
+            }
+            #expect(
+                try await store.allBase() == [
+                    BaseRecord(key: key(1), left: moved(1, "a"), right: moved(1, "A"), rightLocator: [7]),
+                    BaseRecord(key: key(2), left: moved(2, "b"), right: moved(2, "b")),
+                ])
+            #expect(try await store.load().layouts == [trees: wider])
+            #expect(try await store.load().cursors.isEmpty)
+            #expect(try await store.conflicts().isEmpty)
+            #expect(try await store.rejections().isEmpty)
+            // The open write is recognised by its content, so that follows the layout.
+            #expect(try await store.pendingKeys(of: trees) == [key(2)])
+            #expect(try await store.openIntents(of: trees).first?.after == moved(2, "c"))
+        }
+    }
+
+    @Test("can be forgotten table by table", arguments: StoreKind.allCases)
+    func forget(_ kind: StoreKind) async throws {
+        try await kind.withStore { store in
+            var memory = Memory.agreeing(agreed(1, "a"))
+            memory.agreed.append(("benches", agreed(1, "bench")))
+            let cursor = Sides<FeedCursor?>(left: FeedCursor("1"), right: FeedCursor("2"))
+            try await store.run(memory, end: end(cursors: [trees: cursor, "benches": cursor]))
+            try await store.forgetBase(of: [trees, "unknown"])
+            #expect(try await store.baseCount(of: trees) == 0)
+            #expect(try await store.baseCount(of: "benches") == 1)
+            #expect(try await store.load().cursors == ["benches": cursor])
+        }
+    }
+}
