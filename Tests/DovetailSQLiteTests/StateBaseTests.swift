@@ -4,9 +4,10 @@ import DovetailSQLite
 import Testing
 
 @Suite("The base of a state store")
-struct StateBaseTests {
-    @Test("comes back in the order of its keys, each side in its own form", arguments: StoreKind.allCases)
-    func order(_ kind: StoreKind) async throws {
+struct StateBaseTests: StateSuite {
+    @Test(
+        "comes back in the order of its keys, each side in its own form", arguments: StateStoreKind.allCases)
+    func order(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in
             try await store.run(
                 .agreeing(
@@ -21,8 +22,8 @@ struct StateBaseTests {
         }
     }
 
-    @Test("is moved forward and forgotten record by record", arguments: StoreKind.allCases)
-    func moves(_ kind: StoreKind) async throws {
+    @Test("is moved forward and forgotten record by record", arguments: StateStoreKind.allCases)
+    func moves(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in
             try await store.run(.agreeing(agreed(1, "a"), agreed(2, "b"), agreed(3, "c")))
             var memory = Memory.agreeing(agreed(2, "B"))
@@ -32,8 +33,8 @@ struct StateBaseTests {
         }
     }
 
-    @Test("is read by keys in key order, each once", arguments: StoreKind.allCases)
-    func byKeys(_ kind: StoreKind) async throws {
+    @Test("is read by keys in key order, each once", arguments: StateStoreKind.allCases)
+    func byKeys(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in
             try await store.run(.agreeing(agreed(1, "a"), agreed(2, "b"), agreed(3, "c")))
             let found = try await store.base(of: trees, keys: [key(3), key(1), key(99), key(3)])
@@ -41,8 +42,8 @@ struct StateBaseTests {
         }
     }
 
-    @Test("comes in many batches without losing or repeating a record", arguments: StoreKind.allCases)
-    func batches(_ kind: StoreKind) async throws {
+    @Test("comes in many batches without losing or repeating a record", arguments: StateStoreKind.allCases)
+    func batches(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in
             var memory = Memory()
             let text = String(repeating: "x", count: 500)
@@ -57,8 +58,8 @@ struct StateBaseTests {
         }
     }
 
-    @Test("is seen from the right by right locators, sides exchanged", arguments: StoreKind.allCases)
-    func mirrored(_ kind: StoreKind) async throws {
+    @Test("is seen from the right by right locators, sides exchanged", arguments: StateStoreKind.allCases)
+    func mirrored(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in
             let a = agreed(1, "a", rightLocator: key(30).bytes)
             let b = agreed(2, "b", right: "B", rightLocator: key(20).bytes)
@@ -80,8 +81,8 @@ struct StateBaseTests {
         }
     }
 
-    @Test("is read as of one moment while it is written", arguments: StoreKind.allCases)
-    func consistent(_ kind: StoreKind) async throws {
+    @Test("is read as of one moment while it is written", arguments: StateStoreKind.allCases)
+    func consistent(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in
             try await store.run(.agreeing(agreed(1, "a")))
             let cursor = try await store.base(of: trees, mirrored: false)
@@ -93,8 +94,8 @@ struct StateBaseTests {
 
     @Test(
         "is brought into another layout, with what waits on the table forgotten",
-        arguments: StoreKind.allCases)
-    func relayout(_ kind: StoreKind) async throws {
+        arguments: StateStoreKind.allCases)
+    func relayout(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in
             var memory = Memory.agreeing(agreed(1, "a", right: "A", rightLocator: [7]), agreed(2, "b"))
             memory.conflicts = [conflict(8, left: "l", right: "r")]
@@ -128,8 +129,8 @@ struct StateBaseTests {
         }
     }
 
-    @Test("can be forgotten table by table", arguments: StoreKind.allCases)
-    func forget(_ kind: StoreKind) async throws {
+    @Test("can be forgotten table by table", arguments: StateStoreKind.allCases)
+    func forget(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in
             var memory = Memory.agreeing(agreed(1, "a"))
             memory.agreed.append(("benches", agreed(1, "bench")))

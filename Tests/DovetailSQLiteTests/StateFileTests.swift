@@ -7,10 +7,10 @@ import Testing
 @testable import DovetailSQLite
 
 @Suite("The file of a state store")
-struct StateFileTests {
+struct StateFileTests: StateSuite {
     @Test("is made with its folder, kept out of git, and found again")
     func made() async throws {
-        try await withFolder { folder in
+        try await withStateFolder { folder in
             let path = folder + "/a/b/.dovetail/job.state"
             let first = try SQLiteStateStore.open(path: path, job: "job")
             let identity = try await first.load().identity
@@ -30,7 +30,7 @@ struct StateFileTests {
 
     @Test("leaves a folder alone that was there before")
     func folderKept() async throws {
-        try await withFolder { folder in
+        try await withStateFolder { folder in
             await (try SQLiteStateStore.open(path: folder + "/job.state", job: "job")).close()
             #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["job.state"])
         }
@@ -68,7 +68,7 @@ struct StateFileTests {
         "is set aside when it is damaged, and a new one says why until a run has ended well",
         arguments: Damage.allCases)
     func damaged(_ damage: Damage) async throws {
-        try await withFolder { folder in
+        try await withStateFolder { folder in
             let path = folder + "/job.state"
             let old = try SQLiteStateStore.open(path: path, job: "job")
             let identity = try await old.load().identity
@@ -102,7 +102,7 @@ struct StateFileTests {
 
     @Test("is named anew for each damaged one, so that none is overwritten")
     func numbered() async throws {
-        try await withFolder { folder in
+        try await withStateFolder { folder in
             let path = folder + "/job.state"
             for _ in 0..<3 {
                 try Data("no".utf8).write(to: URL(fileURLWithPath: path))
@@ -116,7 +116,7 @@ struct StateFileTests {
 
     @Test("found damaged while the base is read is set aside at the next opening")
     func damagedBase() async throws {
-        try await withFolder { folder in
+        try await withStateFolder { folder in
             let path = folder + "/job.state"
             let store = try SQLiteStateStore.open(path: path, job: "job")
             var memory = Memory()
@@ -142,7 +142,7 @@ struct StateFileTests {
 
     @Test("of another job, another program or a newer Dovetail is refused and left alone")
     func refused() async throws {
-        try await withFolder { folder in
+        try await withStateFolder { folder in
             let mine = folder + "/mine.state"
             await (try SQLiteStateStore.open(path: mine, job: "mine")).close()
             func refusal(_ path: String, _ words: String) throws {
@@ -175,7 +175,7 @@ struct StateFileTests {
 
     @Test("can't be made where we have no rights, and that is said")
     func forbidden() async throws {
-        try await withFolder { folder in
+        try await withStateFolder { folder in
             try Data().write(to: URL(fileURLWithPath: folder + "/file"))
             let error = #expect(throws: StateError.self) {
                 _ = try SQLiteStateStore.open(path: folder + "/file/.dovetail/job.state", job: "job")
@@ -189,7 +189,7 @@ struct StateFileTests {
 
     @Test("opened for reading shows an empty state where there is none, and makes nothing")
     func absent() async throws {
-        try await withFolder { folder in
+        try await withStateFolder { folder in
             let path = folder + "/.dovetail/job.state"
             let store = try SQLiteStateStore.openForReading(path: path, job: "job")
             #expect(try await store.load().generation == 0)
@@ -205,7 +205,7 @@ struct StateFileTests {
 
     @Test("opened for reading follows the one who writes, and is never written")
     func reading() async throws {
-        try await withFolder { folder in
+        try await withStateFolder { folder in
             let path = folder + "/job.state"
             let writer = try SQLiteStateStore.open(path: path, job: "job")
             let reader = try SQLiteStateStore.openForReading(path: path, job: "job")
@@ -235,7 +235,7 @@ struct StateFileTests {
 
     @Test("that can't grow leaves the store as it was, and usable")
     func full() async throws {
-        try await withFolder { folder in
+        try await withStateFolder { folder in
             let store = try SQLiteStateStore.open(path: folder + "/job.state", job: "job")
             try await store.run(.agreeing(agreed(1, "a")))
             let run = try await store.begin(start(2))
@@ -263,7 +263,7 @@ struct StateFileTests {
 
     @Test("remembers what was done even when the task is cancelled")
     func cancelled() async throws {
-        try await withFolder { folder in
+        try await withStateFolder { folder in
             let store = try SQLiteStateStore.open(path: folder + "/job.state", job: "job")
             let run = try await store.begin(start(1))
             let task = Task {

@@ -5,9 +5,9 @@ import Foundation
 import Testing
 
 @Suite("The history of a state store")
-struct StateHistoryTests {
-    @Test("is kept for so many runs", arguments: StoreKind.allCases)
-    func byRuns(_ kind: StoreKind) async throws {
+struct StateHistoryTests: StateSuite {
+    @Test("is kept for so many runs", arguments: StateStoreKind.allCases)
+    func byRuns(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in
             var numbers: [Int64] = []
             for _ in 0..<5 {
@@ -24,8 +24,8 @@ struct StateHistoryTests {
 
     @Test(
         "is kept for so many days, but never loses a write whose outcome is not known",
-        arguments: StoreKind.allCases)
-    func byDays(_ kind: StoreKind) async throws {
+        arguments: StateStoreKind.allCases)
+    func byDays(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in
             let open = try await store.begin(start(1, at: 0))
             try await store.journal([update(1, from: "a", to: "b")], run: open)
@@ -43,8 +43,8 @@ struct StateHistoryTests {
         }
     }
 
-    @Test("keeps no values when the job says none, also of earlier runs", arguments: StoreKind.allCases)
-    func noValues(_ kind: StoreKind) async throws {
+    @Test("keeps no values when the job says none, also of earlier runs", arguments: StateStoreKind.allCases)
+    func noValues(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in
             let entry = update(1, from: "secret old", to: "secret new")
             var memory = Memory()
@@ -66,8 +66,10 @@ struct StateHistoryTests {
         }
     }
 
-    @Test("masks the named fields, and more of them when the job names more", arguments: StoreKind.allCases)
-    func masked(_ kind: StoreKind) async throws {
+    @Test(
+        "masks the named fields, and more of them when the job names more", arguments: StateStoreKind.allCases
+    )
+    func masked(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in
             var memory = Memory()
             memory.outcomes = [(trees, .right, key(7), .rejected, "“secret new” is too long")]
@@ -92,8 +94,8 @@ struct StateHistoryTests {
 
     @Test(
         "keeps the values of open conflicts and of writes whose outcome is not known",
-        arguments: StoreKind.allCases)
-    func needed(_ kind: StoreKind) async throws {
+        arguments: StateStoreKind.allCases)
+    func needed(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in
             let none = HistoryRetention(values: .none)
             let run = try await store.begin(start(1))
@@ -113,7 +115,7 @@ struct StateHistoryTests {
 
     @Test("leaves no removed value in the bytes of the file")
     func fileBytes() async throws {
-        try await withFolder { folder in
+        try await withStateFolder { folder in
             let path = folder + "/job.state"
             let store = try SQLiteStateStore.open(path: path, job: "job")
             let secret = "Ellen-Margrethe-4711"

@@ -6,14 +6,14 @@ import Testing
 @testable import DovetailSQLite
 
 @Suite("The lock of a job")
-struct StateLockTests {
+struct StateLockTests: StateSuite {
     private let me = LockOwner(
         process: 4711, host: "office", user: "anna", command: "dovetail sync", since: 5)
     private let other = LockOwner(
         process: 12, host: "office", user: "bo", command: "dovetail serve", since: 6)
 
-    @Test("is held by one run at a time, and says by whom", arguments: StoreKind.allCases)
-    func exclusive(_ kind: StoreKind) async throws {
+    @Test("is held by one run at a time, and says by whom", arguments: StateStoreKind.allCases)
+    func exclusive(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in
             try await store.lock(as: me, patience: 0)
             let error = await #expect(throws: StateError.self) {
@@ -32,7 +32,7 @@ struct StateLockTests {
 
     @Test("keeps out another process's store, and comes free with close")
     func acrossStores() async throws {
-        try await withFolder { folder in
+        try await withStateFolder { folder in
             let first = try SQLiteStateStore.open(path: folder + "/job.state", job: "job")
             let second = try SQLiteStateStore.open(path: folder + "/job.state", job: "job")
             try await first.lock(as: me, patience: 0)
@@ -48,7 +48,7 @@ struct StateLockTests {
 
     @Test("is waited for")
     func patience() async throws {
-        try await withFolder { folder in
+        try await withStateFolder { folder in
             let first = try SQLiteStateStore.open(path: folder + "/job.state", job: "job")
             let second = try SQLiteStateStore.open(path: folder + "/job.state", job: "job")
             try await first.lock(as: me, patience: 0)
@@ -63,7 +63,7 @@ struct StateLockTests {
 
     @Test("is not inherited by programs that are started meanwhile")
     func inherited() async throws {
-        try await withFolder { folder in
+        try await withStateFolder { folder in
             let path = folder + "/job.state"
             let first = try SQLiteStateStore.open(path: path, job: "job")
             try await first.lock(as: me, patience: 0)
@@ -84,7 +84,7 @@ struct StateLockTests {
 
     @Test("is never forced from a damaged file's user")
     func damagedInUse() async throws {
-        try await withFolder { folder in
+        try await withStateFolder { folder in
             let path = folder + "/job.state"
             let first = try SQLiteStateStore.open(path: path, job: "job")
             try await first.lock(as: me, patience: 0)
@@ -106,7 +106,7 @@ struct StateLockTests {
         "held by a living process is respected, and taken over when that is killed",
         .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/flock")))
     func takenOver() async throws {
-        try await withFolder { folder in
+        try await withStateFolder { folder in
             let path = folder + "/job.state"
             let store = try SQLiteStateStore.open(path: path, job: "job")
             try JSONEncoder().encode(other).write(to: URL(fileURLWithPath: path + ".lock"))
@@ -131,7 +131,7 @@ struct StateLockTests {
 
     @Test("can't be taken through a store that only reads")
     func reading() async throws {
-        try await withFolder { folder in
+        try await withStateFolder { folder in
             let store = try SQLiteStateStore.openForReading(path: folder + "/job.state", job: "job")
             await #expect(throws: StateError.self) { try await store.lock(as: me, patience: 0) }
         }

@@ -4,9 +4,9 @@ import DovetailSQLite
 import Testing
 
 @Suite("The runs of a state store")
-struct StateRunTests {
-    @Test("give a new store no past", arguments: StoreKind.allCases)
-    func empty(_ kind: StoreKind) async throws {
+struct StateRunTests: StateSuite {
+    @Test("give a new store no past", arguments: StateStoreKind.allCases)
+    func empty(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in
             let state = try await store.load()
             #expect(!state.identity.isEmpty)
@@ -18,8 +18,8 @@ struct StateRunTests {
         }
     }
 
-    @Test("are stamped when both sides carry the mark", arguments: StoreKind.allCases)
-    func generations(_ kind: StoreKind) async throws {
+    @Test("are stamped when both sides carry the mark", arguments: StateStoreKind.allCases)
+    func generations(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in
             let run = try await store.begin(start(1))
             #expect(try await store.load().pendingGeneration == 1)
@@ -35,8 +35,8 @@ struct StateRunTests {
         }
     }
 
-    @Test("keep a generation pending as long as a side may carry it", arguments: StoreKind.allCases)
-    func pendingGeneration(_ kind: StoreKind) async throws {
+    @Test("keep a generation pending as long as a side may carry it", arguments: StateStoreKind.allCases)
+    func pendingGeneration(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in
             _ = try await store.begin(start(1))
             let second = try await store.begin(start(2))
@@ -51,8 +51,8 @@ struct StateRunTests {
         }
     }
 
-    @Test("that failed take nothing back that was known", arguments: StoreKind.allCases)
-    func failure(_ kind: StoreKind) async throws {
+    @Test("that failed take nothing back that was known", arguments: StateStoreKind.allCases)
+    func failure(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in
             let cursors = [trees: Sides<FeedCursor?>(left: FeedCursor("1"), right: nil)]
             try await store.run(.agreeing(agreed(1, "a")), end: end(cursors: cursors))
@@ -68,8 +68,8 @@ struct StateRunTests {
         }
     }
 
-    @Test("are listed newest first, the interrupted ones by that word", arguments: StoreKind.allCases)
-    func list(_ kind: StoreKind) async throws {
+    @Test("are listed newest first, the interrupted ones by that word", arguments: StateStoreKind.allCases)
+    func list(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in
             let first = try await store.begin(start(1, at: 10))
             let second = try await store.begin(RunStart(kind: .undo, time: 20, generation: 1))
@@ -90,8 +90,8 @@ struct StateRunTests {
         }
     }
 
-    @Test("show what they changed, in order, from what to what", arguments: StoreKind.allCases)
-    func changes(_ kind: StoreKind) async throws {
+    @Test("show what they changed, in order, from what to what", arguments: StateStoreKind.allCases)
+    func changes(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in
             var insert = update(3, from: "x", to: "new", side: .left)
             insert.verb = "insert"
@@ -123,8 +123,9 @@ struct StateRunTests {
     }
 
     @Test(
-        "leave intents when they are interrupted, until a later run ends well", arguments: StoreKind.allCases)
-    func intents(_ kind: StoreKind) async throws {
+        "leave intents when they are interrupted, until a later run ends well",
+        arguments: StateStoreKind.allCases)
+    func intents(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in
             let first = try await store.begin(start(1))
             let entries = (1...4).map { update($0, from: "a", to: "b") }
@@ -152,8 +153,8 @@ struct StateRunTests {
         }
     }
 
-    @Test("refuse a journal without a run", arguments: StoreKind.allCases)
-    func unknownRun(_ kind: StoreKind) async throws {
+    @Test("refuse a journal without a run", arguments: StateStoreKind.allCases)
+    func unknownRun(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in
             await #expect(throws: StateError.self) {
                 try await store.journal([update(1, from: "a", to: "b")], run: 42)
@@ -162,8 +163,8 @@ struct StateRunTests {
         }
     }
 
-    @Test("that found nothing leave a time and the cursors", arguments: StoreKind.allCases)
-    func quiet(_ kind: StoreKind) async throws {
+    @Test("that found nothing leave a time and the cursors", arguments: StateStoreKind.allCases)
+    func quiet(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in
             try await store.run(.agreeing(agreed(1, "a")))
             let cursors = [trees: Sides<FeedCursor?>(left: nil, right: FeedCursor("9"))]

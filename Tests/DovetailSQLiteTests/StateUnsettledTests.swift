@@ -4,9 +4,9 @@ import DovetailSQLite
 import Testing
 
 @Suite("What did not agree")
-struct StateUnsettledTests {
-    @Test("waits, with every value, until it is settled", arguments: StoreKind.allCases)
-    func kept(_ kind: StoreKind) async throws {
+struct StateUnsettledTests: StateSuite {
+    @Test("waits, with every value, until it is settled", arguments: StateStoreKind.allCases)
+    func kept(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in
             var memory = Memory()
             memory.conflicts = [conflict(2, left: "l", right: "r"), conflict(1, left: "x", right: "y")]
@@ -34,8 +34,10 @@ struct StateUnsettledTests {
         }
     }
 
-    @Test("is pending again when one memory both moves its base and marks it", arguments: StoreKind.allCases)
-    func agreedAndPending(_ kind: StoreKind) async throws {
+    @Test(
+        "is pending again when one memory both moves its base and marks it",
+        arguments: StateStoreKind.allCases)
+    func agreedAndPending(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in
             var memory = Memory.agreeing(agreed(1, "a"))
             memory.pending = [(trees, key(1))]
@@ -44,8 +46,10 @@ struct StateUnsettledTests {
         }
     }
 
-    @Test("keeps a person's decision as long as both records are as they were", arguments: StoreKind.allCases)
-    func decisions(_ kind: StoreKind) async throws {
+    @Test(
+        "keeps a person's decision as long as both records are as they were",
+        arguments: StateStoreKind.allCases)
+    func decisions(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in
             var memory = Memory()
             let found = conflict(1, left: "l", right: "r", since: 1)
@@ -69,8 +73,8 @@ struct StateUnsettledTests {
         }
     }
 
-    @Test("lets a decision be taken back, and refuses one about nothing", arguments: StoreKind.allCases)
-    func takenBack(_ kind: StoreKind) async throws {
+    @Test("lets a decision be taken back, and refuses one about nothing", arguments: StateStoreKind.allCases)
+    func takenBack(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in
             var memory = Memory()
             let a = conflict(1, left: "l", right: "r")
@@ -90,8 +94,8 @@ struct StateUnsettledTests {
         }
     }
 
-    @Test("remembers since when a record is refused", arguments: StoreKind.allCases)
-    func refusedSince(_ kind: StoreKind) async throws {
+    @Test("remembers since when a record is refused", arguments: StateStoreKind.allCases)
+    func refusedSince(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in
             var memory = Memory()
             memory.rejections = [rejection(1, since: 1)]
@@ -105,8 +109,8 @@ struct StateUnsettledTests {
         }
     }
 
-    @Test("holds every kind of conflict", arguments: StoreKind.allCases)
-    func kinds(_ kind: StoreKind) async throws {
+    @Test("holds every kind of conflict", arguments: StateStoreKind.allCases)
+    func kinds(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in
             var deleted = conflict(1, left: "l", right: "r")
             deleted.conflict = .deletedAgainstChanged(deleted: .left)

@@ -64,6 +64,8 @@ public struct TableTemplate: Sendable, Equatable {
     public var matchReason: String?
     /// The fields whose names differ, or that are on one side only.
     public var fields: [JobFile.Field]
+    /// The fields that both sides have and that take no part.
+    public var ignore: [String]
     /// The fields that take no part, as comments.
     public var skipped: [Skipped]
     /// Anything else worth saying, as comments.
@@ -72,7 +74,8 @@ public struct TableTemplate: Sendable, Equatable {
     /// Makes the description of a table.
     public init(
         name: String, left: String? = nil, right: String? = nil, match: JobFile.Match,
-        matchReason: String? = nil, fields: [JobFile.Field] = [], skipped: [Skipped] = [],
+        matchReason: String? = nil, fields: [JobFile.Field] = [], ignore: [String] = [],
+        skipped: [Skipped] = [],
         notes: [String] = []
     ) {
         self.name = name
@@ -81,6 +84,7 @@ public struct TableTemplate: Sendable, Equatable {
         self.match = match
         self.matchReason = matchReason
         self.fields = fields
+        self.ignore = ignore
         self.skipped = skipped
         self.notes = notes
     }
@@ -140,6 +144,7 @@ extension TableTemplate {
             yaml += "    fields:\n"
             for field in fields { yaml += "      \(YAMLText.scalar(field.name)): \(Self.text(of: field))\n" }
         }
+        if !ignore.isEmpty { yaml += "    ignore: [\(ignore.map(YAMLText.value).joined(separator: ", "))]\n" }
         if !skipped.isEmpty {
             yaml += YAMLText.comment("Fields that take no part:", indent: "    ")
             for skip in skipped {

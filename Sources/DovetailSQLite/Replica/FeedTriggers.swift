@@ -44,11 +44,13 @@ struct FeedTriggers {
             ),
         ]
         if !displacing.isEmpty {
-            let body = displacing.map { condition in
-                "\(insert) SELECT \(columnList) FROM \(plan.facts.name.quoted) WHERE \(condition);"
-            }.joined(separator: " ")
-            parts.append(("replace", "BEFORE INSERT", body))
-            parts.append(("displace", "BEFORE UPDATE", body))
+            let own = plan.addressColumns.map { "\($0) IS OLD.\($0)" }.joined(separator: " AND ")
+            let replaced = displacing.map { condition in
+                "\(insert) SELECT \(columnList) FROM \(plan.facts.name.quoted) WHERE \(condition)"
+            }
+            parts.append(("replace", "BEFORE INSERT", replaced.map { $0 + ";" }.joined(separator: " ")))
+            parts.append(
+                ("displace", "BEFORE UPDATE", replaced.map { $0 + " AND NOT (\(own));" }.joined(separator: " ")))
         }
         return parts.map { event, time, body in
             let name = tables.trigger(number, event)

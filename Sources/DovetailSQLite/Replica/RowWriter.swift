@@ -9,6 +9,9 @@ import GRDBSQLite
 final class RowWriter {
     /// Whether a trigger may leave part of its work behind when it refuses.
     let mayFailPartly: Bool
+    /// `ON CONFLICT REPLACE` on a constraint would delete other rows unasked. The override is left out elsewhere,
+    /// since it reaches into triggers, and those of a spatial index replace on purpose.
+    private let onConflict: String
     private let plan: ViewPlan
     private let connection: OpaquePointer
     private let encoder: ValueEncoder
@@ -29,6 +32,10 @@ final class RowWriter {
         let triggers = try String.fetchAll(
             db, sql: "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(?)",
             arguments: [plan.facts.name])
+        let table = try String.fetchOne(
+            db, sql: "SELECT sql FROM sqlite_schema WHERE type = 'table' AND lower(name) = lower(?)",
+            arguments: [plan.facts.name])
+        onConflict = table?.uppercased().contains("ON CONFLICT") == true ? " OR ABORT" : ""
         mayFailPartly = triggers.contains { $0.uppercased().contains("FAIL") }
     }
 
@@ -55,7 +62,7 @@ final class RowWriter {
             if id != nil, let rowid = plan.facts.rowid { names.append(rowid) }
             guard !names.isEmpty else { return "INSERT INTO \(plan.table) DEFAULT VALUES" }
             let places = names.map { _ in "?" }.joined(separator: ", ")
-            return "INSERT OR ABORT INTO \(plan.table) (\(names.joined(separator: ", "))) VALUES (\(places))"
+            return "INSERT\(onConflict) INTO \(plan.table) (\(names.joined(separator: ", "))) VALUES (\(places))"
         }
         if let id { values.append(.int(id)) }
         try run(statement, values)
@@ -71,7 +78,7 @@ final class RowWriter {
         let values = try fields.map { try value(slices, $0) }
         let statement = try statement(.update(fields)) {
             let set = fields.map { plan.columns[$0].name.quoted + " = ?" }.joined(separator: ", ")
-            return "UPDATE OR ABORT \(plan.table) SET \(set) WHERE \(plan.addressCondition)"
+            return "UPDATE\(onConflict) \(plan.table) SET \(set) WHERE \(plan.addressCondition)"
         }
         try run(statement, values + address.values)
         let written = Dictionary(
@@ -94,7 +101,7 @@ final class RowWriter {
         for field in fields where unique.contains(plan.columns[field].name) {
             let column = plan.columns[field]
             let statement = try statement(.park(column.name)) {
-                "UPDATE OR ABORT \(plan.table) SET \(column.name.quoted) = ? WHERE \(plan.addressCondition)"
+                "UPDATE\(onConflict) \(plan.table) SET \(column.name.quoted) = ? WHERE \(plan.addressCondition)"
             }
             var lastFailure: SQLiteFailure?
             for value in parkingPlaces(column) {

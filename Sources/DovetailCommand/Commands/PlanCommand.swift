@@ -1,0 +1,79 @@
+import ArgumentParser
+import Dovetail
+import DovetailEngine
+import DovetailJobs
+import Foundation
+
+/// `dovetail plan JOB`
+struct PlanCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "plan", abstract: "Show what a sync would do; writes nothing.",
+        discussion: "Exits with 0 when the plan was made, whatever it says.")
+
+    @OptionGroup var argument: JobArgument
+    @Option(name: .shortAndLong, help: "Save the plan for: dovetail apply.", completion: .file())
+    var out: String?
+    @OptionGroup var list: ListOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        try await OpenJob.with(argument.job, writing: false, output) { job in
+            let plan = try await job.synchronizer.plan()
+            job.progress.end()
+            if let out { try save(plan, to: out) }
+            if output.json {
+                try PlanJSON.write(plan, notes: job.loaded.notes, out: out, limit: list.shown)
+                return
+            }
+            let labels = plan.labels.safe
+            Console.line("\(job.file.job): \(Words.heading(labels, job.direction))")
+            Notes.print(job.loaded.notes)
+            try PlanPrinter(labels: plan.labels, limit: list.shown).printPlan(plan)
+            if let out {
+                Console.line("Saved as \(out); apply it with: dovetail apply \(out) \(job.name)")
+            } else if !plan.isQuiet {
+                Console.line("Do it with: dovetail sync \(job.name)")
+            }
+        }
+    }
+
+    private func save(_ plan: Plan, to path: String) throws {
+        let part = path + ".part"
+        guard
+            FileManager.default.createFile(
+                atPath: part, contents: nil, attributes: [.posixPermissions: 0o600]),
+            let file = FileHandle(forWritingAtPath: part)
+        else { throw UsageFailure("\(path) can't be written; choose another place with --out") }
+        do {
+            try PlanFile.write(plan) { try file.write(contentsOf: $0) }
+            try file.close()
+            guard rename(part, path) == 0 else {
+                throw UsageFailure("\(path) can't be written; is it a folder?")
+            }
+        } catch {
+            try? FileManager.default.removeItem(atPath: part)
+            throw error
+        }
+    }
+}
+
+extension OpenJob {
+    /// Which way the job's changes go.
+    var direction: Direction {
+        switch file.direction {
+        case .both: .both
+        case .leftToRight: .leftToRight
+        case .rightToLeft: .rightToLeft
+        }
+    }
+}
+
+/// Prints what is worth knowing about a job.
+enum Notes {
+    static func print(_ notes: [JobNote]) {
+        for note in notes {
+            let table = note.table.map { Safe.line($0) + ": " } ?? ""
+            Console.line(Paint.stdout.dim("note: ") + table + Safe.line(note.message))
+        }
+    }
+}

@@ -1,0 +1,36 @@
+import Dispatch
+import Foundation
+import Synchronization
+
+/// Lets a run end after its present chunk when the user interrupts it; the second time it ends at once.
+enum Interruption {
+    /// Runs `work`, cancelling it on SIGINT and SIGTERM.
+    /// - Throws: what `work` throws; `CancellationError` when it was interrupted.
+    static func heeded<Result: Sendable>(_ work: @escaping @Sendable () async throws -> Result) async throws
+        -> Result
+    {
+        let task = Task { try await work() }
+        let count = Mutex(0)
+        let sources = [SIGINT, SIGTERM].map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler {
+                let times = count.withLock { count in
+                    count += 1
+                    return count
+                }
+                if times > 1 { _exit(ExitStatus.failed.rawValue) }
+                Console.error("ending after the records in hand; interrupt again to end at once")
+                task.cancel()
+            }
+            source.resume()
+            return source
+        }
+        defer {
+            for source in sources { source.cancel() }
+            signal(SIGINT, SIG_DFL)
+            signal(SIGTERM, SIG_DFL)
+        }
+        return try await task.value
+    }
+}

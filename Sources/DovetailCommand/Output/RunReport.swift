@@ -1,0 +1,156 @@
+import Dovetail
+import DovetailEngine
+import DovetailJobs
+
+/// Tells what a run did, what waits, and what to do next.
+struct RunReport {
+    let job: OpenJob
+    let isFirstMeeting: Bool
+    private let paint = Paint.stdout
+    /// Conflicts and rejected records listed.
+    private static let listed = 20
+
+    init(job: OpenJob, isFirstMeeting: Bool) {
+        self.job = job
+        self.isFirstMeeting = isFirstMeeting
+    }
+
+    private struct Report: Encodable {
+        struct Table: Encodable {
+            var table: String
+            var left: PlanCounts.Writes
+            var right: PlanCounts.Writes
+        }
+        var job: String
+        var run: Int64?
+        var status: RunStatus
+        var firstMeeting: Bool
+        var meetsAnew: String?
+        var left: String
+        var right: String
+        var overtaken: Int
+        var tables: [Table]
+        var conflicts: [ConflictJSON]
+        var rejected: [RejectedJSON]
+    }
+
+    private var labels: Sides<String> { job.loaded.job.labels.safe }
+
+    /// - Parameter lastRun: the number of the last run before this one.
+    /// - Returns: what to tell the shell.
+    func show(_ result: RunResult, after lastRun: Int64, _ output: OutputOptions) async throws -> ExitStatus {
+        let writes = try await tally(result, after: lastRun)
+        let conflicts = try await job.state.conflicts()
+        let rejected = try await job.state.rejections()
+        let status: ExitStatus = result.status == .agreed ? .agreed : .waiting
+        if output.json {
+            Console.json(
+                Report(
+                    job: job.file.job, run: result.run, status: result.status, firstMeeting: isFirstMeeting,
+                    meetsAnew: result.plan.meetsAnew, left: job.loaded.job.labels.left,
+                    right: job.loaded.job.labels.right, overtaken: result.totals.overtaken,
+                    tables: result.plan.tableNames.map { name in
+                        let done = writes[name] ?? Sides(left: .init(), right: .init())
+                        return Report.Table(table: name, left: done.left, right: done.right)
+                    },
+                    conflicts: conflicts.map { ConflictJSON($0, labels: job.loaded.job.labels) },
+                    rejected: rejected.map { RejectedJSON($0) }))
+            return status
+        }
+        show(result, writes)
+        show(conflicts)
+        show(rejected)
+        if result.totals.overtaken > 0 {
+            Console.line(
+                "\(Words.count(result.totals.overtaken, "record")) changed while the run wrote and "
+                    + "\(result.totals.overtaken == 1 ? "was" : "were") left alone; sync again")
+        }
+        return status
+    }
+
+    private func show(_ result: RunResult, _ writes: [String: Sides<PlanCounts.Writes>]) {
+        if isFirstMeeting {
+            Console.line("The sides met for the first time: what is equal was paired, nothing was deleted.")
+            Notes.print(job.loaded.notes)
+        } else if let reason = result.plan.meetsAnew {
+            Console.line("The sides met as for the first time: \(Safe.line(reason)).")
+        }
+        for name in result.plan.tableNames {
+            guard let done = writes[name] else { continue }
+            let sides = Side.allCases.compactMap { side in
+                Words.done(done[side]).map { "\(labels[side]): \($0)" }
+            }
+            if !sides.isEmpty {
+                Console.line("\(paint.bold(Safe.line(name)))  \(sides.joined(separator: "; "))")
+            }
+        }
+        if let run = result.run {
+            let total = Side.allCases.reduce(0) { $0 + result.totals.writes[$1].total }
+            let agree = result.status == .agreed ? ", both sides agree" : ""
+            let what = total == 0 ? "nothing had to be written" : "\(Words.count(total, "record")) written"
+            Console.line("Run \(run): \(what)\(agree)")
+        } else if result.status == .agreed {
+            Console.line("nothing to do, both sides agree")
+        } else {
+            Console.line("nothing to do until what waits is decided")
+        }
+    }
+
+    private func show(_ conflicts: [ConflictRecord]) {
+        guard !conflicts.isEmpty else { return }
+        Console.line(paint.magenta(Words.count(conflicts.count, "conflict")) + ":")
+        for record in conflicts.prefix(Self.listed) { ConflictPrinter(labels: labels).printShort(record) }
+        if conflicts.count > Self.listed {
+            Console.line("  … and \(conflicts.count - Self.listed) more: dovetail conflicts list \(job.name)")
+        }
+        Console.line("  decide one by one:  dovetail conflicts resolve \(job.name) --interactive")
+        Console.line("  or at once:         dovetail conflicts resolve \(job.name) --all --take left|right")
+        Console.line("  then:               dovetail sync \(job.name)")
+    }
+
+    private func show(_ rejected: [RejectionRecord]) {
+        guard !rejected.isEmpty else { return }
+        Console.line(paint.red("\(Words.count(rejected.count, "rejected record")):"))
+        for record in rejected.prefix(Self.listed) { ConflictPrinter(labels: labels).printRejected(record) }
+        if rejected.count > Self.listed {
+            Console.line("  … and \(rejected.count - Self.listed) more: dovetail conflicts list \(job.name)")
+        }
+        Console.line("  correct the record on either side, then: dovetail sync \(job.name)")
+    }
+
+    // MARK: What was written
+
+    /// Writes per table and side. The plan's counts tell them when everything went as planned; else the history.
+    private func tally(
+        _ result: RunResult, after lastRun: Int64
+    ) async throws -> [String: Sides<PlanCounts.Writes>] {
+        guard let last = result.run else { return [:] }
+        let planned = result.counts.mapValues { Sides(left: $0.left, right: $0.right) }
+        let asPlanned = Side.allCases.allSatisfy { side in
+            planned.values.reduce(0) { $0 + $1[side].total } == result.totals.writes[side].total
+        }
+        if asPlanned, last == lastRun + 1 { return planned }
+        var written: [String: Sides<PlanCounts.Writes>] = [:]
+        guard last > lastRun else { return [:] }
+        for run in (lastRun + 1)...last {
+            var offset = 0
+            while true {
+                let chunk = try await job.state.changes(of: run, offset: offset, limit: 5000)
+                if chunk.isEmpty { break }
+                offset += chunk.count
+                for change in chunk where change.outcome == .applied { count(change.entry, in: &written) }
+            }
+        }
+        return written
+    }
+
+    private func count(_ entry: JournalEntry, in written: inout [String: Sides<PlanCounts.Writes>]) {
+        var sides = written[entry.table] ?? Sides(left: .init(), right: .init())
+        switch entry.verb {
+        case "insert": sides[entry.side].inserts += 1
+        case "delete": sides[entry.side].deletes += 1
+        default: sides[entry.side].updates += 1
+        }
+        written[entry.table] = sides
+    }
+}
