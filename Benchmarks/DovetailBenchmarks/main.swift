@@ -75,7 +75,7 @@ let isChanged: (Int, Int) -> Bool = { id, offset in (id &* 7919 &+ offset) % 100
 let base = batches { $0 % 7 }
 let left = batches { isChanged($0, 0) ? -1 : $0 % 7 }
 let right = batches { isChanged($0, 500) ? -2 : $0 % 7 }
-let baseBatches = try base.map { batch in
+let baseBatches = base.map { batch in
     RecordBatch(
         base: batch.records().map { BaseRecord(key: $0.key, left: $0.fields, right: $0.fields) })
 }

@@ -83,20 +83,25 @@ public actor MemoryReplica: Replica {
         }
         let before = table.log.count
         var outcomes: [WriteOutcome?] = writes.map { _ in nil }
+        var index = KeyIndex(table, view)
         // What one write is refused for, another of the batch may mend: unique values that swap, parents that come.
         var open = Array(writes.indices)
         while true {
             var refused: [Int] = []
-            for index in open {
-                let outcome = carryOut(writes[index], &table, view)
-                outcomes[index] = outcome
-                if case .rejected(let rejection) = outcome, rejection.dependsOnOthers { refused.append(index) }
+            for position in open {
+                let outcome = carryOut(writes[position], &table, view, &index)
+                outcomes[position] = outcome
+                if case .rejected(let rejection) = outcome, rejection.dependsOnOthers { refused.append(position) }
             }
-            if refused.count == open.count || refused.isEmpty { break }
+            if refused.isEmpty { break }
+            if refused.count == open.count {
+                swapUnique(refused, writes, &outcomes, &table, view, &index)
+                break
+            }
             open = refused
         }
         let final = zip(writes, outcomes).map { write, outcome in
-            settled(write, outcome ?? .overtaken, table, view)
+            settled(write, outcome ?? .overtaken, table, view, index)
         }
         tables[view.table] = table
         changeCounter += 1
@@ -121,8 +126,32 @@ public actor MemoryReplica: Replica {
 
     // MARK: Writing
 
-    private func carryOut(_ write: ReplicaWrite, _ table: inout MemoryTable, _ view: TableView) -> WriteOutcome {
-        let ids = write.key.map { table.ids(of: $0, locator: write.locator, view) } ?? []
+    /// Unique values that go round in a circle: each write is refused for the sake of the others. Together they are
+    /// fine, so they are let through together, or not at all.
+    private func swapUnique(
+        _ refused: [Int], _ writes: [ReplicaWrite], _ outcomes: inout [WriteOutcome?], _ table: inout MemoryTable,
+        _ view: TableView, _ index: inout KeyIndex
+    ) {
+        var trial = table
+        var trialIndex = index
+        let unique = trial.description.uniqueKeys
+        trial.description.uniqueKeys = []
+        var through: [Int: WriteOutcome] = [:]
+        for position in refused {
+            let outcome = carryOut(writes[position], &trial, view, &trialIndex)
+            if case .applied = outcome { through[position] = outcome }
+        }
+        trial.description.uniqueKeys = unique
+        guard !through.isEmpty, trial.rows.allSatisfy({ constraint($0.value, $0.key, trial) == nil }) else { return }
+        table = trial
+        index = trialIndex
+        for (position, outcome) in through { outcomes[position] = outcome }
+    }
+
+    private func carryOut(
+        _ write: ReplicaWrite, _ table: inout MemoryTable, _ view: TableView, _ index: inout KeyIndex
+    ) -> WriteOutcome {
+        let ids = write.key.map { index.ids(of: $0) } ?? []
         if ids.count > 1 {
             return .rejected(WriteOutcome.Rejection(reason: "\(ids.count) records have this key"))
         }
@@ -143,6 +172,7 @@ public actor MemoryReplica: Replica {
                     return .rejected(
                         WriteOutcome.Rejection(reason: "\(child) still refers to it", dependsOnOthers: true))
                 }
+                index.remove(id)
                 table.delete(id)
             }
             return .applied(nil)
@@ -162,17 +192,19 @@ public actor MemoryReplica: Replica {
         }
         if let id = now?.0 {
             table.update(id) { $0 = row }
+            index.put(id, row, table, view)
             return .applied(nil)
         }
         var id: Int64?
         if view.keyFields.isEmpty, case .int(let given)? = try? write.key?.values().first { id = given }
         let inserted = table.insert(row, id: id)
+        index.put(inserted, row, table, view)
         return .applied(Record(key: RecordKey([Value.int(inserted)]), fields: wanted))
     }
 
     /// The outcome with the record as the store gives it back once the whole batch is in.
     private func settled(
-        _ write: ReplicaWrite, _ outcome: WriteOutcome, _ table: MemoryTable, _ view: TableView
+        _ write: ReplicaWrite, _ outcome: WriteOutcome, _ table: MemoryTable, _ view: TableView, _ index: KeyIndex
     ) -> WriteOutcome {
         guard case .applied(let inserted) = outcome, let wanted = write.write.result else { return outcome }
         if write.key == nil, let inserted, case .int(let id)? = try? inserted.key.values().first {
@@ -185,7 +217,7 @@ public actor MemoryReplica: Replica {
             guard let values = try? wanted.values() else { return outcome }
             key = RecordKey(view.keyFields.map { values[$0] })
         }
-        return .applied(table.ids(of: key, locator: [], view).first.flatMap { record($0, table, view) })
+        return .applied(index.ids(of: key).first.flatMap { record($0, table, view) })
     }
 
     private func record(_ id: Int64, _ table: MemoryTable, _ view: TableView) -> Record? {

@@ -72,13 +72,28 @@ public struct MemoryTable: Sendable {
         let locator = view.keyFields.isEmpty ? [] : RecordKey([Value.int(id)]).bytes
         return Record(key: key(id, row, view), locator: locator, fields: fields(row, view))
     }
+}
 
-    /// Ids of the rows with a key.
-    func ids(of key: RecordKey, locator: [UInt8], _ view: TableView) -> [Int64] {
-        if view.keyFields.isEmpty {
-            guard case .int(let id)? = try? key.values().first, rows[id] != nil else { return [] }
-            return [id]
-        }
-        return rows.filter { self.key($0.key, $0.value, view) == key }.map(\.key).sorted()
+/// The rows of a table by key, for as long as a batch is carried out.
+struct KeyIndex {
+    private var ids: [RecordKey: [Int64]] = [:]
+    private var keys: [Int64: RecordKey] = [:]
+
+    init(_ table: MemoryTable, _ view: TableView) {
+        for (id, row) in table.rows { put(id, row, table, view) }
+    }
+
+    func ids(of key: RecordKey) -> [Int64] { ids[key]?.sorted() ?? [] }
+
+    mutating func put(_ id: Int64, _ row: MemoryRow, _ table: MemoryTable, _ view: TableView) {
+        remove(id)
+        let key = table.key(id, row, view)
+        keys[id] = key
+        ids[key, default: []].append(id)
+    }
+
+    mutating func remove(_ id: Int64) {
+        guard let key = keys.removeValue(forKey: id) else { return }
+        ids[key]?.removeAll { $0 == id }
     }
 }

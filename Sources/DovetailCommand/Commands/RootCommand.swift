@@ -20,6 +20,7 @@ struct RootCommand: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             InitCommand.self, PlanCommand.self, SyncCommand.self, ApplyCommand.self, VerifyCommand.self,
-            DiffCommand.self,
+            DiffCommand.self, RunsCommand.self, ConflictsCommand.self, UndoCommand.self, StatusCommand.self,
+            CheckCommand.self,
         ])
 }

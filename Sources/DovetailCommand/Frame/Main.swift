@@ -6,7 +6,7 @@ import Foundation
 enum Main {
     static func main() async {
         do {
-            let command = try RootCommand.parseAsRoot()
+            let command = try RootCommand.parseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
@@ -17,5 +17,19 @@ enum Main {
         } catch {
             Failure.leave(error, json: CommandLine.arguments.contains("--json"))
         }
+    }
+
+    /// The words of the command line. `conflicts JOB show ID` is understood as `conflicts show JOB ID`,
+    /// and `conflicts JOB --interactive` as `conflicts resolve JOB --interactive`.
+    private static var arguments: [String] {
+        var words = Array(CommandLine.arguments.dropFirst())
+        guard words.count >= 2, words[0] == "conflicts" else { return words }
+        let verbs = ["list", "show", "resolve"]
+        if words.count >= 3, !verbs.contains(words[1]), verbs.contains(words[2]) {
+            words.swapAt(1, 2)
+        } else if !verbs.contains(where: words.contains), words.contains("--interactive") {
+            words.insert("resolve", at: 1)
+        }
+        return words
     }
 }

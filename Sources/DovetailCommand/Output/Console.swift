@@ -4,6 +4,14 @@ import Synchronization
 /// The two streams: results on stdout, everything else on stderr.
 enum Console {
     private static let buffer = Mutex<[UInt8]>([])
+    /// Where results go for now.
+    private static let stream = Mutex<Int32>(1)
+
+    /// Sends what would be the result to stderr, while a person is asked and the result will be JSON.
+    static func redirect(_ isOn: Bool) {
+        flush()
+        stream.withLock { $0 = isOn ? 2 : 1 }
+    }
 
     /// A line of the result.
     static func line(_ text: String = "") { raw(text + "\n") }
@@ -12,7 +20,7 @@ enum Console {
     static func raw(_ text: String) {
         buffer.withLock { buffer in
             buffer.append(contentsOf: text.utf8)
-            if buffer.count >= 1 << 16 { send(&buffer, to: 1) }
+            if buffer.count >= 1 << 16 { send(&buffer, to: stream.withLock { $0 }) }
         }
     }
 
@@ -33,7 +41,7 @@ enum Console {
     }
 
     /// Sends what waits.
-    static func flush() { buffer.withLock { send(&$0, to: 1) } }
+    static func flush() { buffer.withLock { send(&$0, to: stream.withLock { $0 }) } }
 
     static func exit(_ code: Int32) -> Never {
         flush()

@@ -6,11 +6,14 @@ import DovetailJobs
 struct RunReport {
     let job: OpenJob
     let isFirstMeeting: Bool
+    /// The run that is taken back.
+    let undoing: Int64?
     private let paint = Paint.stdout
     /// Conflicts and rejected records listed.
     private static let listed = 20
 
-    init(job: OpenJob, isFirstMeeting: Bool) {
+    init(job: OpenJob, isFirstMeeting: Bool, undoing: Int64? = nil) {
+        self.undoing = undoing
         self.job = job
         self.isFirstMeeting = isFirstMeeting
     }
@@ -86,7 +89,9 @@ struct RunReport {
         }
         if let run = result.run {
             let total = Side.allCases.reduce(0) { $0 + result.totals.writes[$1].total }
-            let agree = result.status == .agreed ? ", both sides agree" : ""
+            let agree =
+                undoing.map { "; run \($0) is undone, and the next sync plans its edits again" }
+                ?? (result.status == .agreed ? ", both sides agree" : "")
             let what = total == 0 ? "nothing had to be written" : "\(Words.count(total, "record")) written"
             Console.line("Run \(run): \(what)\(agree)")
         } else if result.status == .agreed {

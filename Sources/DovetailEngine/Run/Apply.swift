@@ -69,6 +69,7 @@ struct Applier {
         for entry in entries {
             if let settled = try settle(entry, table, isRetry, into: &memory) { sending.append(settled) }
         }
+        if kind == .undo { try await forget(sending, table) }
         let outcomes = try await send(sending, table)
         for (entry, outcome) in zip(sending, outcomes) {
             try learn(entry, outcome, table, isRetry, into: &memory)
@@ -246,17 +247,33 @@ struct Applier {
                 isRetried: rejection.dependsOnOthers, since: run))
     }
 
+    /// Invariant: an undo writes when the memory is as before the run that it takes back. Cut short, it leaves records
+    /// that agree again, or edits that the next sync plans again, and never a delete that nobody made.
+    private func forget(_ entries: [PlanEntry], _ table: JobTable) async throws {
+        var memory = Memory()
+        for entry in entries {
+            remember(entry, left: entry.seen.left, right: entry.seen.right, table.schema.name, into: &memory)
+        }
+        if !memory.isEmpty { try await state.remember(memory, run: run) }
+    }
+
     /// Moves the base of one record: both sides were proven to hold what the plan says.
     private func remember(
         _ entry: PlanEntry, left: Record?, right: Record?, _ table: String, into memory: inout Memory
     ) {
         if kind == .undo {
             // An undone run leaves the memory as it was before it.
-            if let base = entry.base {
-                memory.agreed.append((table, base))
-            } else {
+            guard var base = entry.base else {
                 memory.gone.append((table, entry.key))
+                return
             }
+            if job.table(table)?.schema.identity == .content {
+                // What was inserted again has a new id.
+                if let left { base.key = left.key }
+                if let right { base.rightLocator = right.key.bytes }
+            }
+            memory.agreed.append((table, base))
+            if base.key != entry.key { memory.gone.append((table, entry.key)) }
             return
         }
         guard let left, let right else {
@@ -271,7 +288,9 @@ struct Applier {
                     rightLocator: job.table(table)?.schema.identity == .content
                         ? right.key.bytes : right.locator)
             ))
-        if left.key != entry.key { memory.settled.append((table, entry.key)) }
+        // An unlinked record was known by another name, or came back on the left under a new id: a link that stayed
+        // under the old one would be taken for a delete.
+        if left.key != entry.key { memory.gone.append((table, entry.key)) }
     }
 
     // MARK: What has to wait for others

@@ -39,7 +39,8 @@ struct Observer {
         planned.waitedFor = Set(pending)
 
         var unsettled = meetsAnew || mappingChanged ? Unsettled() : try await state.unsettled(of: name)
-        let intents = try await state.openIntents(of: name)
+        // An undo brings the sides apart, not together: its writes say nothing about a base.
+        let intents = try await state.openIntents(of: name).filter { !$0.decided.contains(.takenBack) }
         unsettled.interrupted = interrupted(intents, baseKnown: carriesBase)
         var planner = Planner(schema: table.schema, rules: table.rules, unsettled: unsettled, output: planned.spool)
 

@@ -211,34 +211,53 @@ extension Synchronizer {
             table: table, spool: PlanSpool(), counts: PlanCounts(), baseCount: try await state.baseCount(of: name),
             cursors: stored.cursors[name] ?? Sides(left: nil, right: nil), waitedFor: [], relayout: nil,
             forgetsBase: false)
+        // A write that may have arrived already is none to send from a file: the next sync knows how to heal it.
+        let sent = Set(try await state.openIntents(of: name).map(\.key))
+        let links = try await leftIDs(lines, table)
         for start in stride(from: 0, to: lines.count, by: 2000) {
             let chunk = lines[start..<min(start + 2000, lines.count)]
-            let base = try await state.base(of: name, keys: chunk.map { RecordKey($0.key) })
+            let base = try await state.base(
+                of: name, keys: chunk.map { $0.seenRight.flatMap { links[RecordKey($0.key)] } ?? RecordKey($0.key) })
             let known = Dictionary(base.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+            /// The base that the line's record has now, under whatever name.
+            func link(of line: PlanLine) -> BaseRecord? {
+                known[line.seenRight.flatMap { links[RecordKey($0.key)] } ?? RecordKey(line.key)]
+            }
+            /// How a side itself calls the line's record. One that was not seen may have been linked since.
+            func own(_ side: Side, _ line: PlanLine) -> RecordKey {
+                if let seen = side == .left ? line.seenLeft : line.seenRight { return RecordKey(seen.key) }
+                guard table.schema.identity == .content, let base = link(of: line) else { return RecordKey(line.key) }
+                return side == .left ? base.key : RecordKey(bytes: base.rightLocator)
+            }
             var now = Sides<[RecordKey: Record]>(left: [:], right: [:])
             for side in Side.allCases {
-                let references = chunk.compactMap { line -> RecordReference? in
-                    let seen = side == .left ? line.seenLeft : line.seenRight
-                    if let seen { return RecordReference(key: RecordKey(seen.key)) }
-                    // Nothing was seen; in a shared key something may have come since.
-                    return table.schema.identity == .content ? nil : RecordReference(key: RecordKey(line.key))
-                }
+                let references = chunk.map { RecordReference(key: own(side, $0)) }
                 let found = try await observations[side].read(references, of: table.views[side])
                 now[side] = Dictionary(found.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
             }
             for line in chunk {
-                let records = Sides(
-                    left: now.left[RecordKey(line.seenLeft?.key ?? line.key)],
-                    right: now.right[RecordKey(line.seenRight?.key ?? line.key)])
-                guard
-                    let entry = try line.entry(
-                        schema: table.schema, base: known[RecordKey(line.key)], now: records)
+                let records = Sides(left: now.left[own(.left, line)], right: now.right[own(.right, line)])
+                guard var entry = try line.entry(schema: table.schema, base: link(of: line), now: records)
                 else { continue }
+                if sent.contains(entry.key) {
+                    entry.decision = .refuse(.changedSince(entry.write(on: .left) == nil ? .right : .left))
+                }
                 planned.counts.count(entry.decision)
                 try planned.spool.emit(entry)
             }
         }
         return planned
+    }
+
+    /// The left ids of linked records, by right ids, where a line saw only the right one.
+    private func leftIDs(_ lines: [PlanLine], _ table: JobTable) async throws -> [RecordKey: RecordKey] {
+        guard table.schema.identity == .content, lines.contains(where: { $0.seenLeft == nil }) else { return [:] }
+        var links: [RecordKey: RecordKey] = [:]
+        let cursor = try await state.base(of: table.schema.name, mirrored: true)
+        while let batch = try await cursor.next() {
+            for base in try batch.baseRecords() { links[base.key] = RecordKey(bytes: base.rightLocator) }
+        }
+        return links
     }
 
     /// Lines of a plan by table. Used by one task.

@@ -200,14 +200,7 @@ public struct Synchronizer: Sendable {
             job: job, state: state, run: run, kind: kind, cursors: plan.cursors, chunkSize: chunkSize,
             events: events)
         do {
-            for table in plan.tables {
-                let name = table.table.schema.name
-                if table.forgetsBase {
-                    try await state.forgetBase(of: [name])
-                } else if let moving = table.relayout {
-                    try await state.relayout(name, to: table.table.layout, moving: moving)
-                }
-            }
+            for table in plan.tables { try await layOut(table, stored) }
             for side in Side.allCases {
                 try await job.replicas[side].prepare(plan.tables.map { $0.table.views[side] })
             }
@@ -226,6 +219,19 @@ public struct Synchronizer: Sendable {
             try? await state.finish(end(plan, .failed, marked: nil, message: "\(failure)"), run: run)
             events(.finished(status: .failed))
             throw failure
+        }
+    }
+
+    /// Brings the base of a table into the layout of this run, before anything is remembered under it.
+    private func layOut(_ table: PlannedTable, _ stored: JobState) async throws {
+        let name = table.table.schema.name
+        let layout = table.table.layout
+        if table.forgetsBase { try await state.forgetBase(of: [name]) }
+        if let moving = table.relayout {
+            try await state.relayout(name, to: layout, moving: moving)
+        } else if table.forgetsBase || stored.layouts[name] == nil {
+            // The base is empty: only its layout is noted, so that a run cut short leaves no base without one.
+            try await state.relayout(name, to: layout, moving: layout.fields.indices.map { $0 })
         }
     }
 
@@ -266,8 +272,8 @@ public struct Synchronizer: Sendable {
             time: clock(), status: status, counts: plan.counts, stamped: marked != nil,
             marked: marked ?? plan.stored.marked,
             changeCounters: plan.identities.map(\.changeCounter),
-            cursors: marked == nil ? plan.stored.cursors : plan.cursors,
-            layouts: marked == nil ? plan.stored.layouts : layouts, retention: job.retention, message: message)
+            // A failed run says nothing about either; it may itself have brought the base into another layout.
+            cursors: marked == nil ? [:] : plan.cursors, layouts: marked == nil ? [:] : layouts, retention: job.retention, message: message)
     }
 
     /// Turns the core's errors into messages a person can use.

@@ -5,6 +5,11 @@ public struct UndoError: Error, Sendable, CustomStringConvertible {
     public let description: String
 }
 
+extension Decided {
+    /// Marks the writes of an undo. A person who decides a conflict about a whole record names a winner.
+    static let takenBack = Decided(field: nil, winner: nil, by: .person)
+}
+
 extension Synchronizer {
     /// Plans the inverse of a run: every record it wrote goes back to what it was, as long as it still is what the
     /// run made of it. Records that changed since then are refused.
@@ -30,6 +35,7 @@ extension Synchronizer {
         guard !history.isEmpty else {
             throw UndoError(description: "run \(run) is not in the history, or changed nothing; see: dovetail runs")
         }
+        let later = try await writtenAfter(run)
         let observations = try await openObservations()
         do {
             var tables: [PlannedTable] = []
@@ -39,7 +45,9 @@ extension Synchronizer {
                     throw UndoError(
                         description: "\(table.schema.name) had other fields in run \(run), so it can't be undone")
                 }
-                tables.append(try await planUndo(of: changes, table, observations, stored))
+                tables.append(
+                    try await planUndo(
+                        of: changes, table, observations, stored, later: later[table.schema.name] ?? []))
             }
             let identities = Sides(
                 left: try await observations.left.identity(job: job.name),
@@ -57,6 +65,23 @@ extension Synchronizer {
         }
     }
 
+    /// Records that a later run wrote, or may have written: another undo of the same run among them.
+    private func writtenAfter(_ run: Int64) async throws -> [String: Set<RecordKey>] {
+        var written: [String: Set<RecordKey>] = [:]
+        for record in try await state.runs(limit: .max) where record.number > run {
+            var offset = 0
+            while true {
+                let chunk = try await state.changes(of: record.number, offset: offset, limit: 5000)
+                if chunk.isEmpty { break }
+                offset += chunk.count
+                for change in chunk where change.outcome != .rejected && change.outcome != .overtaken {
+                    written[change.entry.table, default: []].insert(change.entry.key)
+                }
+            }
+        }
+        return written
+    }
+
     /// Undoes a run, under the job's lock.
     /// - Throws: ``UndoError``, ``RunHalted``, ``ReplicaError``, ``StateError``.
     public func undo(_ run: Int64, allowing: Set<Allowance> = []) async throws -> RunResult {
@@ -71,7 +96,8 @@ extension Synchronizer {
     }
 
     private func planUndo(
-        of changes: [HistoryChange], _ table: JobTable, _ observations: Sides<any Observation>, _ stored: JobState
+        of changes: [HistoryChange], _ table: JobTable, _ observations: Sides<any Observation>, _ stored: JobState,
+        later: Set<RecordKey>
     ) async throws -> PlannedTable {
         let name = table.schema.name
         var planned = PlannedTable(
@@ -94,9 +120,12 @@ extension Synchronizer {
                 for (key, reference) in references { now[side][key] = byOwnKey[reference.key] }
             }
             for key in chunk {
-                let entry = try undoing(
+                var entry = try undoing(
                     key, byKey[key] ?? [], table, base: known[key],
                     now: Sides(left: now.left[key], right: now.right[key]))
+                if later.contains(key), let side = byKey[key]?.first?.entry.side {
+                    entry.decision = .refuse(.changedSince(side))
+                }
                 planned.counts.count(entry.decision)
                 try planned.spool.emit(entry)
             }
@@ -121,8 +150,12 @@ extension Synchronizer {
         for side in Side.allCases {
             let own = changes.filter { $0.entry.side == side }
             guard let first = own.first, let last = own.last else { continue }
-            // What the run made of it: what was sent, or the form in which the store gave it back.
-            let made = side == .left ? base?.left : base?.right
+            // What the run made of it: what was sent, or the form in which the store gave it back. The base knows
+            // that form as long as it has not moved on; its other half shows whether it has.
+            let other = changes.last { $0.entry.side == side.other }
+            let otherMade = other.map(\.entry.after) ?? last.entry.seen[side.other]?.fields
+            let isOfThatRun = (side == .left ? base?.right : base?.left) == otherMade
+            let made = isOfThatRun ? (side == .left ? base?.left : base?.right) : nil
             let isAsMade = now[side]?.fields == last.entry.after || (now[side] != nil && now[side]?.fields == made)
             guard isAsMade else {
                 return PlanEntry(
@@ -141,6 +174,6 @@ extension Synchronizer {
         }
         return PlanEntry(
             table: table.schema.name, key: key, base: changes.first?.entry.base, seen: now,
-            decision: .write(writes, decided: [Decided(field: nil, winner: nil, by: .person)]))
+            decision: .write(writes, decided: [.takenBack]))
     }
 }

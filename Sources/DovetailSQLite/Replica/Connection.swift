@@ -36,7 +36,10 @@ final class Connection: Sendable {
     /// Opens for writing.
     static func write(to place: Place) async throws -> Connection {
         try await open(place) {
-            try DatabaseQueue(path: place.path, configuration: configuration(place, readonly: false))
+            var configuration = configuration(place, readonly: false)
+            // Indexes are written at random places: with SQLite's 2 MB each of them would go to disk many times.
+            configuration.prepareDatabase { try $0.execute(sql: "PRAGMA cache_size = -16000") }
+            return try DatabaseQueue(path: place.path, configuration: configuration)
         }
     }
 

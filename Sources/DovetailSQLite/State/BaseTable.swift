@@ -18,34 +18,61 @@ struct BaseTable {
                 """)
     }
 
+    /// Number of records: kept with the table's name, because counting them would read them all.
     func count(_ db: Database) throws -> Int {
-        try Int.fetchOne(db, sql: "SELECT count(*) FROM \(name)") ?? 0
+        try Int.fetchOne(db, sql: "SELECT count FROM tables WHERE id = ?", arguments: [id]) ?? 0
     }
 
-    func clear(_ db: Database) throws { try db.execute(sql: "DELETE FROM \(name)") }
+    private func addToCount(_ change: Int, _ db: Database) throws {
+        guard change != 0 else { return }
+        try db.execute(sql: "UPDATE tables SET count = count + ? WHERE id = ?", arguments: [change, id])
+    }
+
+    func clear(_ db: Database) throws {
+        try db.execute(sql: "DELETE FROM \(name)")
+        try db.execute(sql: "UPDATE tables SET count = 0 WHERE id = ?", arguments: [id])
+    }
 
     func upsert(_ records: some Sequence<BaseRecord>, _ db: Database) throws {
+        // Two statements, because one that replaces doesn't say whether there was something to replace.
         let insert = try StateStatement(
-            db, "INSERT OR REPLACE INTO \(name) (key, left, rest, link) VALUES (?, ?, ?, ?)")
+            db, "INSERT OR IGNORE INTO \(name) (key, left, rest, link) VALUES (?1, ?2, ?3, ?4)")
+        let update = try StateStatement(
+            db, "UPDATE \(name) SET left = ?2, rest = ?3, link = ?4 WHERE key = ?1")
+        var added = 0
         for record in records {
-            try insert.bind(record.key.bytes, at: 1)
-            try insert.bind(record.left.bytes, at: 2)
-            try insert.bind(record.rest, at: 3)
-            if record.rightLocator.isEmpty {
-                try insert.bind(nil as Int64?, at: 4)
-            } else {
-                try insert.bind(record.rightLocator, at: 4)
-            }
+            try bind(record, to: insert)
             try insert.run()
+            if db.changesCount > 0 {
+                added += 1
+            } else {
+                try bind(record, to: update)
+                try update.run()
+            }
+        }
+        try addToCount(added, db)
+    }
+
+    private func bind(_ record: BaseRecord, to statement: borrowing StateStatement) throws {
+        try statement.bind(record.key.bytes, at: 1)
+        try statement.bind(record.left.bytes, at: 2)
+        try statement.bind(record.rest, at: 3)
+        if record.rightLocator.isEmpty {
+            try statement.bind(nil as Int64?, at: 4)
+        } else {
+            try statement.bind(record.rightLocator, at: 4)
         }
     }
 
     func delete(_ keys: some Sequence<RecordKey>, _ db: Database) throws {
         let delete = try StateStatement(db, "DELETE FROM \(name) WHERE key = ?")
+        var removed = 0
         for key in keys {
             try delete.bind(key.bytes, at: 1)
             try delete.run()
+            removed += db.changesCount
         }
+        try addToCount(-removed, db)
     }
 
     func records(_ keys: [RecordKey], _ db: Database) throws -> [BaseRecord] {

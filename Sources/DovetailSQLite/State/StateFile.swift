@@ -72,7 +72,7 @@ struct StateFile {
             try db.execute(
                 sql: """
                     PRAGMA secure_delete = ON;
-                    PRAGMA cache_size = -65536;
+                    PRAGMA cache_size = -8192;
                     PRAGMA wal_autocheckpoint = 32768;
                     """)
         }

@@ -26,7 +26,7 @@ enum StateSchema {
                         marked_right INTEGER NOT NULL DEFAULT 0, counter_left INTEGER, counter_right INTEGER,
                         reset_reason TEXT, last_quiet INTEGER, last_run INTEGER NOT NULL DEFAULT 0);
                     CREATE TABLE tables (
-                        id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, layout INTEGER,
+                        id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, layout INTEGER, count INTEGER NOT NULL DEFAULT 0,
                         cursors INTEGER NOT NULL DEFAULT 0, cursor_left TEXT, cursor_right TEXT);
                     CREATE TABLE layouts (id INTEGER PRIMARY KEY, content TEXT NOT NULL UNIQUE);
                     CREATE TABLE redactions (id INTEGER PRIMARY KEY, rule TEXT NOT NULL UNIQUE);

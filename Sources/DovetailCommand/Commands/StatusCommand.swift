@@ -1,0 +1,89 @@
+import ArgumentParser
+import DovetailEngine
+import DovetailJobs
+import Foundation
+
+/// `dovetail status [JOB]`
+struct StatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "Last run, waiting conflicts, rejected records.",
+        discussion: "Looks at no replica. Without JOB, every job file of this folder is shown. Exits with 0.")
+
+    @Argument(
+        help: "A job file, or a NAME whose NAME.yaml is in this folder.",
+        completion: .file(extensions: ["yaml", "yml"]))
+    var job: String?
+    @OptionGroup var output: OutputOptions
+
+    private struct JobJSON: Encodable {
+        var job: String?
+        var file: String
+        var lastRun: RunJSON?
+        /// When a run last found nothing to do.
+        var lastQuiet: String?
+        var conflicts = 0
+        /// Conflicts that are decided and wait for the next sync.
+        var decided = 0
+        var rejected = 0
+        /// Why nothing can be said.
+        var error: String?
+    }
+
+    private struct Report: Encodable {
+        var jobs: [JobJSON]
+    }
+
+    func run() async throws {
+        let references = try job.map { [try JobPath.find($0)] } ?? JobPath.all()
+        guard !references.isEmpty else {
+            throw UsageFailure("no job file is here; make one with: dovetail init LEFT RIGHT")
+        }
+        var report = Report(jobs: [])
+        for reference in references {
+            do {
+                report.jobs.append(try await RememberedJob.with(reference) { try await status(of: $0) })
+            } catch {
+                if job != nil { throw error }
+                // One broken file hides no other job.
+                report.jobs.append(JobJSON(file: reference, error: Failure(error).message))
+                if !output.json { Console.line("\(Safe.line(reference)): \(Safe.line(Failure(error).message))") }
+            }
+        }
+        if output.json { Console.json(report) }
+    }
+
+    private func status(of job: RememberedJob) async throws -> JobJSON {
+        let stored = try await job.state.load()
+        let last = try await job.state.runs(limit: 1).first
+        let conflicts = try await job.state.conflicts()
+        let rejected = try await job.state.rejections()
+        let quiet = stored.lastQuiet
+        let json = JobJSON(
+            job: job.file.job, file: job.path, lastRun: last.map { RunJSON($0) },
+            lastQuiet: quiet.map { Clock.words($0) }, conflicts: conflicts.count,
+            decided: conflicts.count { $0.resolution != nil }, rejected: rejected.count)
+        if output.json { return json }
+        let paint = Paint.stdout
+        Console.line(paint.bold(Safe.line(job.file.job)) + "  \(Words.heading(job.labels.safe, nil))")
+        if let last {
+            Console.line("  last " + HistoryPrinter(job: job, json: false).line(of: last))
+        } else {
+            Console.line("  has not been run yet; do it with: dovetail sync \(job.path)")
+        }
+        if let quiet, quiet > last?.started ?? 0 {
+            Console.line("  found nothing to do at \(Clock.words(quiet))")
+        }
+        if json.conflicts > 0 {
+            let decided = json.decided > 0 ? ", \(json.decided) of them decided and waiting for the next sync" : ""
+            Console.line(
+                "  " + paint.magenta(Words.count(json.conflicts, "conflict")) + decided
+                    + ": dovetail conflicts list \(job.path)")
+        }
+        if json.rejected > 0 {
+            Console.line(
+                "  " + paint.red(Words.count(json.rejected, "rejected record"))
+                    + ": dovetail conflicts list \(job.path)")
+        }
+        return json
+    }
+}
