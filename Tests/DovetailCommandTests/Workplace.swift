@@ -56,10 +56,14 @@ final class Workplace {
     }
 
     @discardableResult
-    func run(_ arguments: String..., input: String = "", environment: [String: String] = [:]) throws -> Outcome {
+    func run(_ words: String..., input: String = "", environment: [String: String] = [:]) throws -> Outcome {
+        try run(words: words, input: input, environment: environment)
+    }
+
+    func run(words: [String], input: String = "", environment: [String: String] = [:]) throws -> Outcome {
         let process = Process()
         process.executableURL = try Self.binary()
-        process.arguments = arguments
+        process.arguments = words
         process.currentDirectoryURL = folder
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         let names = ["in", "out", "err"].map { path(".std-" + $0 + UUID().uuidString) }

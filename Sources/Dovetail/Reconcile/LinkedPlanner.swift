@@ -66,13 +66,17 @@ public struct LinkedPlanner {
         }
         var newLeft = left.new
         var newRight = right.new
+        var adoptedKeys: Set<RecordKey> = []
         for adopted in adopt(intents, &newLeft, &newRight) {
             touched[adopted.base.key] = (adopted.base, adopted.left, adopted.right)
+            adoptedKeys.insert(adopted.base.key)
         }
         for key in touched.keys.sorted() {
             guard let record = touched[key] else { continue }
-            let entry = try planner.plan(
+            var entry = try planner.plan(
                 key: key, base: record.base, seen: Sides(left: record.left, right: record.right))
+            // A link that was found again has to be remembered even when neither side has changed since.
+            if case .unchanged = entry.decision, adoptedKeys.contains(key) { entry.decision = .agree }
             try planner.emit(entry)
         }
 

@@ -14,6 +14,8 @@ struct Applier {
     private(set) var result = ApplyTotals()
     /// Up to where the feeds are read: past our own writes, as long as nobody else wrote in between.
     private(set) var cursors: [String: Sides<FeedCursor?>]
+    /// Both sides of the record that was proven equal last.
+    private var proven: Sides<Record?>?
     private var missing = MissingParents()
     /// Writes that may go through once others have.
     private var waiting: [(table: JobTable, entry: PlanEntry)] = []
@@ -70,14 +72,17 @@ struct Applier {
             if let settled = try settle(entry, table, isRetry, into: &memory) { sending.append(settled) }
         }
         if kind == .undo { try await forget(sending, table) }
-        let outcomes = try await send(sending, table)
+        let (outcomes, failure) = try await send(sending, table)
         for (entry, outcome) in zip(sending, outcomes) {
-            try learn(entry, outcome, table, isRetry, into: &memory)
+            // When one side failed, what the other answered is known all the same.
+            let isAnswered = Side.allCases.allSatisfy { outcome[$0] != nil || entry.write(on: $0) == nil }
+            if isAnswered { try learn(entry, outcome, table, isRetry, into: &memory) }
         }
         if !memory.isEmpty {
             try await state.remember(memory, run: run)
             events(.remembered(records: memory.agreed.count + memory.gone.count))
         }
+        if let failure { throw failure }
     }
 
     /// Deals with everything that needs no write; returns the entries that do.
@@ -160,10 +165,10 @@ struct Applier {
     /// Journals the writes, sends them to both sides at once, and re-reads what was touched.
     private mutating func send(
         _ entries: [PlanEntry], _ table: JobTable
-    ) async throws -> [Sides<WriteOutcome?>] {
+    ) async throws -> (outcomes: [Sides<WriteOutcome?>], failure: (any Error)?) {
         var outcomes = entries.map { _ in Sides<WriteOutcome?>(left: nil, right: nil) }
         let batches = Sides(left: WriteBatch(entries, .left, table), right: WriteBatch(entries, .right, table))
-        guard !batches.left.writes.isEmpty || !batches.right.writes.isEmpty else { return outcomes }
+        guard !batches.left.writes.isEmpty || !batches.right.writes.isEmpty else { return (outcomes, nil) }
         // Invariant: what was sent is journalled first, so that an answer that never comes can be found again.
         try await state.journal(batches.left.journal + batches.right.journal, run: run)
 
@@ -172,15 +177,22 @@ struct Applier {
         async let right = sender.send(batches.right, .right, table)
         // Both are waited for, even when one fails: nothing of this run is under way afterwards.
         let answers = Sides(left: await left, right: await right)
+        var failure: (any Error)?
         for side in Side.allCases {
-            let answer = try answers[side].get()
+            let answer: ApplyResult
+            switch answers[side] {
+            case .success(let result): answer = result
+            case .failure(let error):
+                failure = failure ?? error
+                continue
+            }
             for (index, outcome) in zip(batches[side].indices, answer.outcomes) { outcomes[index][side] = outcome }
             // After an undo the records are looked at again: the edits it took back are still on the other side.
             if kind != .undo, let range = answer.feed, cursors[table.schema.name]?[side] == range.before {
                 cursors[table.schema.name]?[side] = range.after
             }
         }
-        return outcomes
+        return (outcomes, failure)
     }
 
     // MARK: Learning
@@ -230,6 +242,7 @@ struct Applier {
             memory.pending.append((name, entry.key))
         } else {
             remember(entry, left: now.left, right: now.right, name, into: &memory)
+            proven = now
         }
     }
 
@@ -330,11 +343,10 @@ struct Applier {
                     continue
                 }
                 clearMissing(entry, table)
-                let before = result
+                proven = nil
                 try await apply([steps.first], of: table, isRetry: true)
-                if result.rejected == before.rejected {
-                    second.append((table, steps.second))
-                }
+                // What was overtaken or rejected is noted; the rest goes on from what the store made of it.
+                if let made = proven, let next = try steps.second.following(made) { second.append((table, next)) }
             }
         }
         for (table, entries) in Self.grouped(second) { try await apply(entries, of: table, isRetry: false) }
@@ -408,8 +420,27 @@ extension PlanEntry {
             var second = self
             step[side] = .update(record, fields: fields.sorted())
             second.decision = .write(step, decided: [])
-            second.seen[side] = Record(key: key, fields: partial)
             return (first, second)
+        }
+        return nil
+    }
+
+    /// The second step once the first is done: it finds what the store made of the first, under the id it gave.
+    func following(_ made: Sides<Record?>) throws -> PlanEntry? {
+        guard case .write(let writes, _) = decision else { return nil }
+        for side in Side.allCases {
+            guard case .update(let record, let fields)? = writes[side], let now = made[side] else { continue }
+            var slices: [Int: ArraySlice<UInt8>] = [:]
+            let wanted = try record.slices()
+            for field in fields { slices[field] = wanted[field] }
+            var entry = self
+            var step = Sides<Write?>(left: nil, right: nil)
+            step[side] = .update(try now.fields.replacing(slices), fields: fields)
+            entry.decision = .write(step, decided: [])
+            entry.seen[side] = now
+            // An unlinked record is known by its left id as soon as it has one.
+            if seen.left == nil, let left = made.left { entry.key = left.key }
+            return entry
         }
         return nil
     }

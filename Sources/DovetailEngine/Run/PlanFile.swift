@@ -177,6 +177,12 @@ extension Synchronizer {
             throw PlanFileError(description: "\(url.path) names the table \(unknown), which the job does not have")
         }
         let stored = try await state.load()
+        for table in job.tables where lines.byTable[table.schema.name] != nil {
+            guard stored.layouts[table.schema.name] ?? table.layout == table.layout else {
+                throw PlanFileError(
+                    description: "what is compared in \(table.schema.name) has changed since the last run; sync first")
+            }
+        }
         let observations = try await openObservations()
         do {
             let identities = Sides(
@@ -213,7 +219,7 @@ extension Synchronizer {
             forgetsBase: false)
         // A write that may have arrived already is none to send from a file: the next sync knows how to heal it.
         let sent = Set(try await state.openIntents(of: name).map(\.key))
-        let links = try await leftIDs(lines, table)
+        let links = lines.contains { $0.seenLeft == nil } ? try await leftIDs(of: table) : [:]
         for start in stride(from: 0, to: lines.count, by: 2000) {
             let chunk = lines[start..<min(start + 2000, lines.count)]
             let base = try await state.base(
@@ -249,9 +255,9 @@ extension Synchronizer {
         return planned
     }
 
-    /// The left ids of linked records, by right ids, where a line saw only the right one.
-    private func leftIDs(_ lines: [PlanLine], _ table: JobTable) async throws -> [RecordKey: RecordKey] {
-        guard table.schema.identity == .content, lines.contains(where: { $0.seenLeft == nil }) else { return [:] }
+    /// The left ids of linked records, by right ids; none where the sides share a key.
+    func leftIDs(of table: JobTable) async throws -> [RecordKey: RecordKey] {
+        guard table.schema.identity == .content else { return [:] }
         var links: [RecordKey: RecordKey] = [:]
         let cursor = try await state.base(of: table.schema.name, mirrored: true)
         while let batch = try await cursor.next() {

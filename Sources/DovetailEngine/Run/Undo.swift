@@ -41,7 +41,8 @@ extension Synchronizer {
             var tables: [PlannedTable] = []
             for table in job.tables {
                 guard let changes = history[table.schema.name] else { continue }
-                guard changes.allSatisfy({ $0.layout == stored.layouts[table.schema.name] ?? $0.layout }) else {
+                let layout = table.layout
+                guard stored.layouts[table.schema.name] == layout, changes.allSatisfy({ $0.layout == layout }) else {
                     throw UndoError(
                         description: "\(table.schema.name) had other fields in run \(run), so it can't be undone")
                 }
@@ -108,20 +109,29 @@ extension Synchronizer {
         var byKey: [RecordKey: [HistoryChange]] = [:]
         for change in changes { byKey[change.entry.key, default: []].append(change) }
         let keys = byKey.keys.sorted()
+        let links = try await leftIDs(of: table)
         for start in stride(from: 0, to: keys.count, by: 2000) {
             let chunk = keys[start..<min(start + 2000, keys.count)]
-            let base = try await state.base(of: name, keys: Array(chunk))
-            let known = Dictionary(base.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+            /// The left id that a record has now, where the run knew only its right one.
+            func name(_ key: RecordKey) -> RecordKey {
+                byKey[key]?.first?.entry.seen.right.flatMap { links[$0.key] } ?? key
+            }
+            let base = try await state.base(of: table.schema.name, keys: chunk.map(name))
+            let byName = Dictionary(base.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+            var known: [RecordKey: BaseRecord] = [:]
+            for key in chunk { known[key] = byName[name(key)] }
             var now = Sides<[RecordKey: Record]>(left: [:], right: [:])
             for side in Side.allCases {
-                let references = chunk.map { key in reference(to: key, side, table, known[key], byKey[key] ?? []) }
-                let found = try await observations[side].read(references.map(\.reference), of: table.views[side])
+                var own: [RecordKey: RecordKey] = [:]
+                for key in chunk { own[key] = ownKey(of: key, side, table, known[key], byKey[key] ?? []) }
+                let references = chunk.compactMap { own[$0].map { RecordReference(key: $0) } }
+                let found = try await observations[side].read(references, of: table.views[side])
                 let byOwnKey = Dictionary(found.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
-                for (key, reference) in references { now[side][key] = byOwnKey[reference.key] }
+                for (key, ownKey) in own { now[side][key] = byOwnKey[ownKey] }
             }
             for key in chunk {
                 var entry = try undoing(
-                    key, byKey[key] ?? [], table, base: known[key],
+                    name(key), byKey[key] ?? [], table, base: known[key],
                     now: Sides(left: now.left[key], right: now.right[key]))
                 if later.contains(key), let side = byKey[key]?.first?.entry.side {
                     entry.decision = .refuse(.changedSince(side))
@@ -133,14 +143,15 @@ extension Synchronizer {
         return planned
     }
 
-    /// How a side itself calls a record: in linked tables each has its own id.
-    private func reference(
-        to key: RecordKey, _ side: Side, _ table: JobTable, _ base: BaseRecord?, _ changes: [HistoryChange]
-    ) -> (key: RecordKey, reference: RecordReference) {
-        guard table.schema.identity == .content else { return (key, RecordReference(key: key)) }
-        let seen = changes.compactMap { $0.entry.seen[side]?.key }.first
-        let own = seen ?? (side == .left ? key : base.map { RecordKey(bytes: $0.rightLocator) } ?? key)
-        return (key, RecordReference(key: own))
+    /// How a side itself calls a record: in linked tables each has its own id. Nil when it never had one there.
+    private func ownKey(
+        of key: RecordKey, _ side: Side, _ table: JobTable, _ base: BaseRecord?, _ changes: [HistoryChange]
+    ) -> RecordKey? {
+        guard table.schema.identity == .content else { return key }
+        if let base = base ?? changes.first?.entry.base {
+            return side == .left ? base.key : RecordKey(bytes: base.rightLocator)
+        }
+        return changes.compactMap { $0.entry.seen[side]?.key }.first
     }
 
     private func undoing(

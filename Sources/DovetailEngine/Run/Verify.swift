@@ -61,7 +61,7 @@ extension Synchronizer {
         let base = try await state.base(of: table.schema.name, keys: found.differences.map(\.key))
         let known = Dictionary(base.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
         let standing = try found.differences.filter { difference in
-            guard let base = known[difference.key], let left = difference.left, let right = difference.right else {
+            guard !difference.isDuplicated, let base = known[difference.key], let left = difference.left, let right = difference.right else {
                 return true
             }
             return try !(table.schema.equal(left.fields, base.left) && table.schema.equal(right.fields, base.right))

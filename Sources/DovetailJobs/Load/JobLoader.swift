@@ -96,7 +96,7 @@ public struct JobLoader: Sendable {
             problems: gone.map { side, reason in
                 file.problem(
                     at: "\(side.rawValue).source", reason,
-                    hint: "correct the path; it starts at the job file's folder")
+                    hint: "a relative path starts at the job file's folder")
             })
     }
 
