@@ -18,9 +18,13 @@ struct ReplicaApplyTests {
         let replica = fixture.replica()
         let view = try await replica.view("benches", .match(["id"]))
         let writes = try await replica.update(view, where: { $0[0] == .int(2) }) { $0[1] = .text("lime") }
-        try fixture.run("CREATE TRIGGER t AFTER UPDATE OF seats ON benches BEGIN SELECT RAISE(ABORT, 'seats!'); END")
+        try fixture.run(
+            "CREATE TRIGGER t AFTER UPDATE OF seats ON benches BEGIN SELECT RAISE(ABORT, 'seats!'); END")
         let result = try await replica.apply(writes, to: view)
-        #expect(try result.outcomes.map { try $0.record?.fields.values() } == [[.int(2), .text("lime"), .int(4), .int(2)]])
+        #expect(
+            try result.outcomes.map { try $0.record?.fields.values() } == [
+                [.int(2), .text("lime"), .int(4), .int(2)]
+            ])
         #expect(result.outcomes[0].isApplied)
         #expect(result.feed == nil)
         #expect(try fixture.text("SELECT group_concat(name) FROM benches") == "oak,lime,ash")
@@ -34,7 +38,8 @@ struct ReplicaApplyTests {
         let view = try await replica.view("benches", .match(["id"]))
         let rename = try await replica.update(view, where: { _ in true }) { $0[1] = .text("lime") }
         let delete = try await replica.deletes(view) { _ in true }
-        try fixture.run("UPDATE benches SET name = 'lime' WHERE id = 1; UPDATE benches SET seats = 9 WHERE id = 2")
+        try fixture.run(
+            "UPDATE benches SET name = 'lime' WHERE id = 1; UPDATE benches SET seats = 9 WHERE id = 2")
         try fixture.run("DELETE FROM benches WHERE id = 3")
         let renamed = try await replica.apply(rename, to: view).outcomes
         #expect(renamed[0].isAlready)
@@ -88,11 +93,13 @@ struct ReplicaApplyTests {
             """
             CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT);
             CREATE TABLE log (name TEXT);
-            CREATE TRIGGER a BEFORE INSERT ON t WHEN NEW.name = 'abort' BEGIN SELECT RAISE(ABORT, 'no abort'); END;
+            CREATE TRIGGER a BEFORE INSERT ON t WHEN NEW.name = 'abort'
+                BEGIN SELECT RAISE(ABORT, 'no abort'); END;
             CREATE TRIGGER i BEFORE INSERT ON t WHEN NEW.name = 'ignore' BEGIN SELECT RAISE(IGNORE); END;
             CREATE TRIGGER f AFTER INSERT ON t WHEN NEW.name = 'fail'
                 BEGIN INSERT INTO log VALUES ('half'); SELECT RAISE(FAIL, 'no fail'); END;
-            CREATE TRIGGER r AFTER INSERT ON t WHEN NEW.name = 'rollback' BEGIN SELECT RAISE(ROLLBACK, 'no roll'); END;
+            CREATE TRIGGER r AFTER INSERT ON t WHEN NEW.name = 'rollback'
+                BEGIN SELECT RAISE(ROLLBACK, 'no roll'); END;
             CREATE TRIGGER u AFTER INSERT ON t WHEN NEW.name = 'shout'
                 BEGIN UPDATE t SET name = upper(name) WHERE id = NEW.id; END;
             """)
@@ -112,7 +119,9 @@ struct ReplicaApplyTests {
         await replica.close()
     }
 
-    private static let family: [(Int64, Int64?)] = [(3, 2), (2, 1), (1, nil), (7, 8), (8, 7), (5, 99), (6, 5)]
+    private static let family: [(Int64, Int64?)] = [
+        (3, 2), (2, 1), (1, nil), (7, 8), (8, 7), (5, 99), (6, 5),
+    ]
 
     @Test("References within a batch may come in any order, and open ones are told")
     func references() async throws {
@@ -141,11 +150,15 @@ struct ReplicaApplyTests {
     @Test("A key without an index, and several records with one key")
     func noIndex() async throws {
         let fixture = try ReplicaFixture(
-            .sqlite, "CREATE TABLE t (code TEXT, n INTEGER); INSERT INTO t VALUES ('a', 1), ('b', 2), ('b', 3), ('c', 4)")
+            .sqlite,
+            "CREATE TABLE t (code TEXT, n INTEGER);"
+                + "INSERT INTO t VALUES ('a', 1), ('b', 2), ('b', 3), ('c', 4)"
+        )
         let replica = fixture.replica()
         let view = try await replica.view("t", .match(["code"]))
         let writes = try await replica.update(view, where: { _ in true }) { $0[1] = .int(9) }
-        let outcomes = try await replica.apply(writes + [view.insert([.text("d"), .int(5)])], to: view).outcomes
+        let outcomes = try await replica.apply(writes + [view.insert([.text("d"), .int(5)])], to: view)
+            .outcomes
         #expect(outcomes.map(\.isApplied) == [true, false, false, true, true])
         #expect(outcomes[1].reason == "several records have this key")
         let deletes = try await replica.deletes(view) { $0[0] == .text("a") }
@@ -183,7 +196,8 @@ struct ReplicaApplyTests {
             """)
         let replica = fixture.replica()
         let view = try await replica.view("t", .match(["id"]))
-        let outcomes = try await replica.apply([view.insert([.null, .int(4), .int(7), .null])], to: view).outcomes
+        let outcomes = try await replica.apply([view.insert([.null, .int(4), .int(7), .null])], to: view)
+            .outcomes
         #expect(try outcomes[0].record?.fields.values() == [.int(1), .int(4), .int(8), .text("now")])
         await replica.close()
     }
@@ -192,7 +206,10 @@ struct ReplicaApplyTests {
     func large() async throws {
         let names = (0..<300).map { "c\($0) TEXT" }.joined(separator: ", ")
         let fixture = try ReplicaFixture(
-            .sqlite, "CREATE TABLE wide (id INTEGER PRIMARY KEY, \(names)); CREATE TABLE big (id INTEGER PRIMARY KEY, b BLOB)")
+            .sqlite,
+            "CREATE TABLE wide (id INTEGER PRIMARY KEY, \(names));"
+                + "CREATE TABLE big (id INTEGER PRIMARY KEY, b BLOB)"
+        )
         let replica = fixture.replica()
         let wide = try await replica.view("wide", .match(["id"]))
         let values: [Value] = [.int(1)] + (0..<300).map { .text("value \($0)") }
@@ -215,7 +232,9 @@ struct ReplicaApplyTests {
         let replica = fixture.replica()
         let view = try await replica.view("benches", .match(["id"]), filter: "seats > 3 -- more than three")
         #expect(try await replica.values(view).map { $0[0] } == [.int(2), .int(3)])
-        let outcomes = try await replica.apply([view.insert([.int(1), .text("x"), .int(8), .null])], to: view).outcomes
+        let outcomes = try await replica.apply(
+            [view.insert([.int(1), .text("x"), .int(8), .null])], to: view
+        ).outcomes
         #expect(outcomes[0].reason?.contains("does not meet the condition") == true)
         let wrong = try await replica.view("benches", .match(["id"]), filter: "\"seat\" > 3")
         await #expect { _ = try await replica.records(wrong) } throws: { error in
@@ -227,16 +246,39 @@ struct ReplicaApplyTests {
     @Test("Views and virtual tables are read, and refused with a reason when written to")
     func readOnly() async throws {
         let fixture = try ReplicaFixture(
-            .sqlite, Self.benches + "CREATE VIEW v AS SELECT id, name FROM benches; CREATE VIRTUAL TABLE f USING fts5(body)")
+            .sqlite,
+            Self.benches
+                + "CREATE VIEW v AS SELECT id, name FROM benches; CREATE VIRTUAL TABLE f USING fts5(body)")
         let replica = fixture.replica()
         let tables = try await replica.describe()
         #expect(tables.map(\.name) == ["benches", "f", "v"])
         #expect(tables[1].readOnlyReason?.contains("virtual") == true)
         let view = try await replica.view("v", .match(["id"]))
         #expect(try await replica.records(view).count == 3)
-        await #expect { _ = try await replica.apply([view.insert([.int(9), .null])], to: view) } throws: { error in
+        await #expect { _ = try await replica.apply([view.insert([.int(9), .null])], to: view) } throws: {
+            error in
             "\(error)".contains("it is a view")
         }
         await replica.close()
+    }
+
+    @Test("A record gets another key once, with an index and without")
+    func movedKey() async throws {
+        for columns in ["code TEXT, n INTEGER", "code TEXT PRIMARY KEY, n INTEGER"] {
+            for tail in columns.contains("PRIMARY") ? ["", " WITHOUT ROWID"] : [""] {
+                let fixture = try ReplicaFixture(
+                    .sqlite, "CREATE TABLE t (\(columns))\(tail); INSERT INTO t VALUES ('a', 1), ('b', 2)")
+                let replica = fixture.replica()
+                let view = try await replica.view("t", .match(["code"]), feed: true)
+                try await replica.prepare([view])
+                let writes = try await replica.update(view, where: { $0[0] == .text("a") }) { $0[0] = .text("c") }
+                let first = try await replica.apply(writes, to: view).outcomes[0]
+                #expect(first.isApplied)
+                #expect(first.record?.key == RecordKey([.text("c")]))
+                #expect(try await replica.apply(writes, to: view).outcomes[0].isAlready)
+                #expect(try fixture.text("SELECT group_concat(k1) FROM dovetail_log_1") == "a,c")
+                await replica.close()
+            }
+        }
     }
 }

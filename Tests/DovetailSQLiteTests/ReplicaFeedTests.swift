@@ -10,7 +10,9 @@ struct ReplicaFeedTests {
         INSERT INTO t VALUES (1, 'a', 1), (2, 'b', 2), (3, 'c', 3);
         """
 
-    private func keys(_ replica: SQLiteReplica, _ view: TableView, since cursor: FeedCursor?) async throws -> [Value]? {
+    private func keys(_ replica: SQLiteReplica, _ view: TableView, since cursor: FeedCursor?) async throws
+        -> [Value]?
+    {
         guard let cursor else { return nil }
         let changed = try await replica.look { try await $0.changes(of: view, since: cursor) }
         return try changed?.keys.flatMap { try $0.values() }

@@ -42,7 +42,9 @@ final class ReplicaFixture: Sendable {
     }
 
     var bytes: Data { get throws { try Data(contentsOf: URL(fileURLWithPath: path)) } }
-    var files: [String] { get throws { try FileManager.default.contentsOfDirectory(atPath: folder).sorted() } }
+    var files: [String] {
+        get throws { try FileManager.default.contentsOfDirectory(atPath: folder).sorted() }
+    }
 }
 
 extension SQLiteReplica {
@@ -119,7 +121,8 @@ extension SQLiteReplica {
 extension TableView {
     /// An insert of these values.
     func insert(_ values: [Value], id: Int64? = nil) -> ReplicaWrite {
-        let key: RecordKey? = id.map { RecordKey([.int($0)]) }
+        let key: RecordKey? =
+            id.map { RecordKey([.int($0)]) }
             ?? (keyFields.isEmpty ? nil : RecordKey(keyFields.map { values[$0] }))
         return ReplicaWrite(key: key, expected: nil, write: .insert(PackedRecord(values)))
     }
@@ -129,7 +132,9 @@ extension WriteOutcome {
     var isApplied: Bool { if case .applied = self { true } else { false } }
     var isAlready: Bool { if case .already = self { true } else { false } }
     var reason: String? { if case .rejected(let rejection) = self { rejection.reason } else { nil } }
-    var dependsOnOthers: Bool { if case .rejected(let rejection) = self { rejection.dependsOnOthers } else { false } }
+    var dependsOnOthers: Bool {
+        if case .rejected(let rejection) = self { rejection.dependsOnOthers } else { false }
+    }
     var record: Dovetail.Record? {
         switch self {
         case .applied(let record), .already(let record): record

@@ -13,7 +13,8 @@ enum GeoPackageSQL {
                 'GEOGCS["WGS 84",DATUM["WGS_1984",SPHEROID["WGS 84",6378137,298.257223563]],'
                 || 'PRIMEM["Greenwich",0],UNIT["degree",0.0174532925199433]]', NULL),
             ('ETRS89 / UTM zone 32N', 25832, 'EPSG', 25832,
-                'PROJCS["ETRS89 / UTM zone 32N",GEOGCS["ETRS89",DATUM["European_Terrestrial_Reference_System_1989",'
+                'PROJCS["ETRS89 / UTM zone 32N",GEOGCS["ETRS89",'
+                || 'DATUM["European_Terrestrial_Reference_System_1989",'
                 || 'SPHEROID["GRS 1980",6378137,298.257222101]],PRIMEM["Greenwich",0],'
                 || 'UNIT["degree",0.0174532925199433]],PROJECTION["Transverse_Mercator"],'
                 || 'PARAMETER["latitude_of_origin",0],PARAMETER["central_meridian",9],'
@@ -35,7 +36,8 @@ enum GeoPackageSQL {
         CREATE TABLE gpkg_extensions (
             table_name TEXT, column_name TEXT, extension_name TEXT NOT NULL, definition TEXT NOT NULL,
             scope TEXT NOT NULL, CONSTRAINT ge_tce UNIQUE (table_name, column_name, extension_name));
-        CREATE TABLE gpkg_ogr_contents (table_name TEXT NOT NULL PRIMARY KEY, feature_count INTEGER DEFAULT NULL);
+        CREATE TABLE gpkg_ogr_contents (
+            table_name TEXT NOT NULL PRIMARY KEY, feature_count INTEGER DEFAULT NULL);
         """
 
     /// A layer with a spatial index and GDAL's count of features.
@@ -43,11 +45,13 @@ enum GeoPackageSQL {
         _ table: String, type: String, columns: String = "", srs: Int = 25832, z: Int = 0, m: Int = 0
     ) -> String {
         let index = "rtree_\(table)_geom"
-        let bounds = ["ST_MinX", "ST_MaxX", "ST_MinY", "ST_MaxY"].map { "\($0)(NEW.geom)" }.joined(separator: ", ")
+        let bounds = ["ST_MinX", "ST_MaxX", "ST_MinY", "ST_MaxY"].map { "\($0)(NEW.geom)" }.joined(
+            separator: ", ")
         let present = "(NEW.geom NOT NULL AND NOT ST_IsEmpty(NEW.geom))"
         return """
             CREATE TABLE \(table) (
-                fid INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, geom \(type)\(columns.isEmpty ? "" : ", " + columns));
+                fid INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+                geom \(type)\(columns.isEmpty ? "" : ", " + columns));
             INSERT INTO gpkg_contents (table_name, data_type, identifier, srs_id)
                 VALUES ('\(table)', 'features', '\(table)', \(srs));
             INSERT INTO gpkg_geometry_columns VALUES ('\(table)', 'geom', '\(type)', \(srs), \(z), \(m));

@@ -16,18 +16,21 @@ struct ReplicaGeoPackageTests {
             Self.points + GeoPackageSQL.layer("areas", type: "MULTIPOLYGON", srs: 4326, z: 2)
                 + """
                 CREATE TABLE tiles (id INTEGER PRIMARY KEY, tile_data BLOB);
-                INSERT INTO gpkg_contents (table_name, data_type, identifier) VALUES ('tiles', 'tiles', 'tiles');
+                INSERT INTO gpkg_contents (table_name, data_type, identifier)
+                    VALUES ('tiles', 'tiles', 'tiles');
                 CREATE TABLE loose (id INTEGER PRIMARY KEY, "geom" POINT);
                 """)
         let replica = fixture.replica()
         let tables = try await replica.describe()
         #expect(tables.map(\.name) == ["areas", "loose", "points"])
         #expect(
-            tables[0].column("geom")?.type == .geometry(GeometryKind(type: "MULTIPOLYGON", srid: 4326, hasZ: true)))
+            tables[0].column("geom")?.type
+                == .geometry(GeometryKind(type: "MULTIPOLYGON", srid: 4326, hasZ: true)))
         #expect(tables[1].column("geom")?.type == .bytes)
         #expect(
             tables[2].columns.map(\.type) == [
-                .int, .geometry(GeometryKind(type: "POINT", srid: 25832)), .text, .timestampWithZone, .bool, .int,
+                .int, .geometry(GeometryKind(type: "POINT", srid: 25832)), .text, .timestampWithZone, .bool,
+                .int,
             ])
         await replica.close()
     }
@@ -68,7 +71,9 @@ struct ReplicaGeoPackageTests {
         let withZ = Value.geometry(Geometry(srid: 25832, canonicalWKB: Shapes.wkb(1001, [], [1, 2, 3])))
         let bad = [Shapes.line(0, 0, 1, 1), Shapes.point(1, 2, srid: 4326), withZ]
         let writes = bad.enumerated().map { view.insert([.int(Int64($0) + 1), $1]) }
-        let outcomes = try await replica.apply(writes + [view.insert([.int(9), Shapes.point(1, 2)])], to: view).outcomes
+        let outcomes = try await replica.apply(
+            writes + [view.insert([.int(9), Shapes.point(1, 2)])], to: view
+        ).outcomes
         #expect(outcomes[0].reason?.contains("holds POINT, the geometry is LINESTRING") == true)
         #expect(outcomes[1].reason?.contains("reference system 25832, the geometry in 4326") == true)
         #expect(outcomes[2].reason?.contains("has no Z values") == true)
@@ -82,7 +87,9 @@ struct ReplicaGeoPackageTests {
         let replica = fixture.replica()
         let view = try await replica.view("roads", .match(["fid"]), conversions: ["geom": .multi])
         let row: [Value] = [.int(1), Shapes.line(0, 0, 1, 1)]
-        #expect(try await replica.apply([view.insert(row)], to: view).outcomes.first?.record?.fields == PackedRecord(row))
+        #expect(
+            try await replica.apply([view.insert(row)], to: view).outcomes.first?.record?.fields
+                == PackedRecord(row))
         #expect(try await replica.values(view) == [row])
         let plain = try await replica.view("roads", .match(["fid"]))
         let part = Shapes.wkb(2, [2], [0, 0, 1, 1])
@@ -129,11 +136,15 @@ struct ReplicaGeoPackageTests {
         #expect(try fixture.text(count) == "1")
 
         try fixture.run(
-            "DROP TRIGGER trigger_insert_feature_count_points; DROP TRIGGER trigger_delete_feature_count_points")
+            "DROP TRIGGER trigger_insert_feature_count_points;"
+                + "DROP TRIGGER trigger_delete_feature_count_points"
+        )
         #expect(try await replica.apply([view.insert([.int(5), .null])], to: view).outcomes.areApplied)
         #expect(try fixture.text(count) == "2")
         try fixture.run("UPDATE gpkg_contents SET last_change = 'long ago'")
-        #expect(try await replica.apply([view.insert([.int(5), .null])], to: view).outcomes.first?.isAlready == true)
+        #expect(
+            try await replica.apply([view.insert([.int(5), .null])], to: view).outcomes.first?.isAlready
+                == true)
         #expect(try fixture.text("SELECT last_change FROM gpkg_contents") == "long ago")
         await replica.close()
     }
@@ -151,7 +162,8 @@ struct ReplicaGeoPackageTests {
         _ = try await replica.stamp(ReplicaMark(job: "j", side: .left, state: "s", generation: 1))
         let rest = [Value](repeating: .null, count: 4)
         let writes = [
-            view.insert([.int(1), Shapes.point(1, 2)] + rest), view.insert([.int(2), Shapes.point(3, 4)] + rest),
+            view.insert([.int(1), Shapes.point(1, 2)] + rest),
+            view.insert([.int(2), Shapes.point(3, 4)] + rest),
         ]
         #expect(try await replica.apply(writes, to: view).outcomes.areApplied)
         await replica.close()

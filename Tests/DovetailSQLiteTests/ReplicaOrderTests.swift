@@ -6,11 +6,14 @@ import Testing
 @Suite("The order of records")
 struct ReplicaOrderTests {
     private static let hostile =
-        "('b'), ('a'), ('a' || char(0)), ('a' || char(0) || 'b'), ('a' || char(1)), (''), ('🦀'), ('é'), ('Z'), ('z'),"
-        + " (CAST(x'61ff' AS TEXT)), (CAST(x'c3' AS TEXT)), (char(65535)), ('AB')"
+        "('b'), ('a'), ('a' || char(0)), ('a' || char(0) || 'b'), ('a' || char(1)), (''), ('🦀'), ('é'),"
+        + " ('Z'), ('z'), (CAST(x'61ff' AS TEXT)), (CAST(x'c3' AS TEXT)), (char(65535)), ('AB')"
 
-    private func keys(_ columns: String, _ rows: String, match: [String] = ["k"]) async throws -> [Dovetail.RecordKey] {
-        let fixture = try ReplicaFixture(.sqlite, "CREATE TABLE t (\(columns)); INSERT INTO t VALUES \(rows);")
+    private func keys(_ columns: String, _ rows: String, match: [String] = ["k"]) async throws -> [Dovetail
+        .RecordKey]
+    {
+        let fixture = try ReplicaFixture(
+            .sqlite, "CREATE TABLE t (\(columns)); INSERT INTO t VALUES \(rows);")
         let replica = fixture.replica()
         let records = try await replica.records(try await replica.view("t", .match(match)))
         await replica.close()
@@ -19,14 +22,18 @@ struct ReplicaOrderTests {
 
     @Test(
         "Keys come in the order of their bytes, however hostile the texts",
-        arguments: ["k TEXT", "k TEXT PRIMARY KEY", "k TEXT COLLATE NOCASE", "k", "k VARCHAR(9) UNIQUE", "k UUID"])
+        arguments: [
+            "k TEXT", "k TEXT PRIMARY KEY", "k TEXT COLLATE NOCASE", "k", "k VARCHAR(9) UNIQUE", "k UUID",
+        ])
     func texts(columns: String) async throws {
         let keys = try await keys(columns, Self.hostile)
         #expect(keys.count == 14)
         #expect(keys == keys.sorted())
     }
 
-    @Test("Keys of several types come in the order of their bytes", arguments: ["k", "k INTEGER", "k INTEGER UNIQUE", "k NUMERIC UNIQUE", "k REAL", "k TEXT"])
+    @Test(
+        "Keys of several types come in the order of their bytes",
+        arguments: ["k", "k INTEGER", "k INTEGER UNIQUE", "k NUMERIC UNIQUE", "k REAL", "k TEXT"])
     func mixed(columns: String) async throws {
         let keys = try await keys(
             columns, "(3), (1.5), ('x'), (NULL), (x'00'), (-2), (2), ('10'), (1e300), (-9223372036854775808)")
@@ -37,7 +44,8 @@ struct ReplicaOrderTests {
     @Test("Keys of several fields come in the order of their bytes")
     func composite() async throws {
         let keys = try await keys(
-            "a TEXT, k, b INTEGER", "('a', 1, 2), ('a', 1, -2), ('', 2, 2), ('a', 'x', 1), ('a' || char(0), 1, 1), ('b', NULL, 0)",
+            "a TEXT, k, b INTEGER",
+            "('a', 1, 2), ('a', 1, -2), ('', 2, 2), ('a', 'x', 1), ('a' || char(0), 1, 1), ('b', NULL, 0)",
             match: ["a", "b", "k"])
         #expect(keys == keys.sorted())
         #expect(keys.count == 6)

@@ -11,9 +11,10 @@ struct ReplicaReadingTests {
         let fixture = try ReplicaFixture(
             .sqlite,
             """
-            CREATE TABLE "odd "" name" (id INTEGER PRIMARY KEY, b BOOLEAN, i BIGINT, r REAL, f FLOAT, d DECIMAL(10,2),
-                t VARCHAR(20) NOT NULL, x BLOB, day DATE, clock TIME, at DATETIME, atz TIMESTAMPTZ, j JSON, u UUID,
-                anything, p POINT, g INTEGER AS (i + 1) STORED, UNIQUE (t, i));
+            CREATE TABLE "odd "" name" (id INTEGER PRIMARY KEY, b BOOLEAN, i BIGINT, r REAL, f FLOAT,
+                d DECIMAL(10,2),
+                t VARCHAR(20) NOT NULL, x BLOB, day DATE, clock TIME, at DATETIME, atz TIMESTAMPTZ, j JSON,
+                u UUID, anything, p POINT, g INTEGER AS (i + 1) STORED, UNIQUE (t, i));
             CREATE TABLE child (a TEXT, b INTEGER REFERENCES "odd "" name", PRIMARY KEY (b, a)) WITHOUT ROWID;
             CREATE TABLE dovetail_mark (x); CREATE TABLE dovetail_log_3 (x); CREATE TABLE dovetail_notes (x);
             """)
@@ -41,8 +42,8 @@ struct ReplicaReadingTests {
         let fixture = try ReplicaFixture(
             .sqlite,
             """
-            CREATE TABLE t (id INTEGER PRIMARY KEY, b BOOLEAN, r DOUBLE, d DECIMAL, day DATE, clock TIME, at DATETIME,
-                atz TIMESTAMPTZ, j JSON, u UUID, i INTEGER, x);
+            CREATE TABLE t (id INTEGER PRIMARY KEY, b BOOLEAN, r DOUBLE, d DECIMAL, day DATE, clock TIME,
+                at DATETIME, atz TIMESTAMPTZ, j JSON, u UUID, i INTEGER, x);
             INSERT INTO t VALUES
                 (1, 1, 5, 12, '2024-02-29', '12:34:56', '2024-02-29 12:34:56.5', '2024-02-29T12:00:00+02:00',
                     '{"b": 1.0, "a": 2}', '0f8fad5b-d9cb-469f-a165-70867728950e', 7, x'00ff'),
@@ -71,7 +72,8 @@ struct ReplicaReadingTests {
             ])
         #expect(
             rows[2] == [
-                .int(3), .text("yes"), .double(9_007_199_254_740_992), .text("x"), .int(20_240_229), .null, .int(5),
+                .int(3), .text("yes"), .double(9_007_199_254_740_992), .text("x"), .int(20_240_229), .null,
+                .int(5),
                 .int(5), .int(5), .bytes([15]), .text("seven"), .double(3),
             ])
         await replica.close()
@@ -80,16 +82,20 @@ struct ReplicaReadingTests {
     @Test("Values of every type come back as they were written", arguments: [false, true])
     func roundTrip(strict: Bool) async throws {
         let types: [(String, FieldType)] = [
-            ("b", .bool), ("i", .int), ("r", .double), ("d", .decimal), ("t", .text), ("x", .bytes), ("day", .date),
+            ("b", .bool), ("i", .int), ("r", .double), ("d", .decimal), ("t", .text), ("x", .bytes),
+            ("day", .date),
             ("clock", .time), ("at", .timestamp), ("atz", .timestampWithZone), ("j", .json), ("u", .uuid),
             ("v", .interval), ("any", .any),
         ]
-        let loose = "b BOOLEAN, i INTEGER, r DOUBLE, d TEXT, t TEXT, x BLOB, day DATE, clock TIME, at DATETIME,"
+        let loose =
+            "b BOOLEAN, i INTEGER, r DOUBLE, d TEXT, t TEXT, x BLOB, day DATE, clock TIME, at DATETIME,"
             + " atz TIMESTAMPTZ, j JSON, u UUID, v TEXT, \"any\""
-        let exact = "b INTEGER, i INTEGER, r REAL, d TEXT, t TEXT, x BLOB, day TEXT, clock TEXT, at TEXT, atz TEXT,"
+        let exact =
+            "b INTEGER, i INTEGER, r REAL, d TEXT, t TEXT, x BLOB, day TEXT, clock TEXT, at TEXT, atz TEXT,"
             + " j TEXT, u TEXT, v TEXT, \"any\" ANY"
         let fixture = try ReplicaFixture(
-            .sqlite, "CREATE TABLE t (id INTEGER PRIMARY KEY, \(strict ? exact : loose)) \(strict ? "STRICT" : "")")
+            .sqlite,
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, \(strict ? exact : loose)) \(strict ? "STRICT" : "")")
         let replica = fixture.replica()
         let view = try await replica.view(
             "t", .match(["id"]), types: Dictionary(uniqueKeysWithValues: types))
@@ -97,10 +103,12 @@ struct ReplicaReadingTests {
         let early = try #require(TimeOfDay(microseconds: 1))
         let late = try #require(TimeOfDay(microseconds: 86_399_000_000))
         let first: [Value] = [
-            .int(1), .bool(true), .int(.min), .double(-0.1), .decimal(number), .text("æ\u{0}\u{1F980}"), .bytes([]),
+            .int(1), .bool(true), .int(.min), .double(-0.1), .decimal(number), .text("æ\u{0}\u{1F980}"),
+            .bytes([]),
             .date(CalendarDate(days: -719_528)), .time(early), .timestamp(Timestamp(microseconds: -1)),
             .timestampWithZone(Timestamp(microseconds: 1_709_209_800_123_456)), .json(#"{"a":[1,null]}"#),
-            .uuid(UUID128(high: .max, low: 1)), .interval(CalendarInterval(months: 1, days: 2, microseconds: 3)),
+            .uuid(UUID128(high: .max, low: 1)),
+            .interval(CalendarInterval(months: 1, days: 2, microseconds: 3)),
             .bytes([0]),
         ]
         let second: [Value] = [
@@ -123,7 +131,8 @@ struct ReplicaReadingTests {
         let replica = fixture.replica()
         let view = try await replica.view("t", .match(["id"]))
         let bad: [[Value]] = [
-            [.text("007"), .null, .null, .null], [.null, .decimal(ExactDecimal("1.5") ?? .zero), .null, .null],
+            [.text("007"), .null, .null, .null],
+            [.null, .decimal(ExactDecimal("1.5") ?? .zero), .null, .null],
             [.null, .null, .int(5), .null], [.null, .null, .null, .int((1 << 53) + 1)],
         ]
         let writes = bad.enumerated().map { view.insert([.int(Int64($0))] + $1) }
@@ -149,7 +158,9 @@ struct ReplicaReadingTests {
         #expect(rows[0] == [.int(1), .bool(true), .bool(false), price, .int(12)])
         #expect(rows[1] == [.int(2), .int(7), .text("maybe"), .text("dear"), .text("012")])
         let new: [Value] = [.int(3), .bool(false), .bool(true), price, .int(-4)]
-        #expect(try await replica.apply([view.insert(new)], to: view).outcomes.first?.record?.fields == PackedRecord(new))
+        #expect(
+            try await replica.apply([view.insert(new)], to: view).outcomes.first?.record?.fields
+                == PackedRecord(new))
         #expect(try fixture.text("SELECT flag || word || price || n FROM t WHERE id = 3") == "0true1.5-4")
         await replica.close()
     }
@@ -160,7 +171,8 @@ struct ReplicaReadingTests {
             .sqlite,
             """
             CREATE TABLE t (id INTEGER PRIMARY KEY, code TEXT COLLATE NOCASE UNIQUE, n INTEGER, at DATETIME);
-            INSERT INTO t VALUES (1, 'a', 1, '2024-01-01 00:00'), (2, 'B', 1, '2024-01-01T00:00:00'), (3, 'c', 2, NULL);
+            INSERT INTO t VALUES (1, 'a', 1, '2024-01-01 00:00'),
+                (2, 'B', 1, '2024-01-01T00:00:00'), (3, 'c', 2, NULL);
             """)
         let replica = fixture.replica()
         for match in [["id"], ["code"], ["n", "code"], ["at"]] {

@@ -5,7 +5,9 @@ import Testing
 
 @Suite("Values that must stay unique")
 struct ReplicaUniqueTests {
-    private func ranks(_ change: @escaping (Int64) -> Int64, of count: Int, columns: String) async throws -> [Int64] {
+    private func ranks(_ change: @escaping (Int64) -> Int64, of count: Int, columns: String) async throws
+        -> [Int64]
+    {
         let fixture = try ReplicaFixture(.sqlite, "CREATE TABLE t (id INTEGER PRIMARY KEY, \(columns))")
         let all = (1...count).map { "(\($0), \($0))" }.joined(separator: ", ")
         try fixture.run("INSERT INTO t VALUES \(all)")
@@ -21,7 +23,8 @@ struct ReplicaUniqueTests {
         return found.split(separator: ",").compactMap { Int64($0) }
     }
 
-    @Test("Two records swap a unique value", arguments: ["rank INTEGER UNIQUE", "rank INTEGER NOT NULL UNIQUE"])
+    @Test(
+        "Two records swap a unique value", arguments: ["rank INTEGER UNIQUE", "rank INTEGER NOT NULL UNIQUE"])
     func swap(columns: String) async throws {
         #expect(try await ranks({ 3 - $0 }, of: 2, columns: columns) == [2, 1])
     }
@@ -55,7 +58,9 @@ struct ReplicaUniqueTests {
         #expect(outcomes.map(\.isApplied) == [true, true, false, false])
         #expect(outcomes[2].reason == "UNIQUE constraint failed: t.rank")
         #expect(outcomes[3].dependsOnOthers)
-        #expect(try fixture.text("SELECT group_concat(rank) FROM (SELECT rank FROM t ORDER BY id)") == "2,1,3,4,9")
+        #expect(
+            try fixture.text("SELECT group_concat(rank) FROM (SELECT rank FROM t ORDER BY id)") == "2,1,3,4,9"
+        )
         await replica.close()
     }
 
@@ -64,17 +69,22 @@ struct ReplicaUniqueTests {
         let fixture = try ReplicaFixture(
             .sqlite,
             """
-            CREATE TABLE t (code TEXT, area INTEGER, note TEXT UNIQUE, PRIMARY KEY (area, code)) WITHOUT ROWID;
+            CREATE TABLE t (code TEXT, area INTEGER, note TEXT UNIQUE,
+                PRIMARY KEY (area, code)) WITHOUT ROWID;
             INSERT INTO t VALUES ('a', 1, 'x'), ('b', 1, 'y');
             """)
         let replica = fixture.replica()
         let view = try await replica.view("t", .match(["code", "area"]))
-        let writes = try await replica.update(view, where: { _ in true }) { $0[2] = $0[2] == .text("x") ? .text("y") : .text("x") }
+        let writes = try await replica.update(view, where: { _ in true }) {
+            $0[2] = $0[2] == .text("x") ? .text("y") : .text("x")
+        }
         let outcomes = try await replica.apply(writes, to: view).outcomes
         #expect(outcomes.areApplied)
         #expect(try await replica.values(view).map { $0[2] } == [.text("y"), .text("x")])
         let deletes = try await replica.deletes(view) { $0[0] == .text("a") }
-        #expect(try await replica.apply(deletes + [view.insert([.text("c"), .int(1), .null])], to: view).outcomes.areApplied)
+        #expect(
+            try await replica.apply(deletes + [view.insert([.text("c"), .int(1), .null])], to: view).outcomes
+                .areApplied)
         #expect(try fixture.text("SELECT group_concat(code) FROM t") == "b,c")
         await replica.close()
     }

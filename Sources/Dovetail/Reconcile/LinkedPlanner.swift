@@ -66,7 +66,7 @@ public struct LinkedPlanner {
         }
         var newLeft = left.new
         var newRight = right.new
-        var adoptedKeys: Set<RecordKey> = []
+        var adoptedKeys = adoptAgain(intents, &touched, &newLeft, &newRight)
         for adopted in adopt(intents, &newLeft, &newRight) {
             touched[adopted.base.key] = (adopted.base, adopted.left, adopted.right)
             adoptedKeys.insert(adopted.base.key)
@@ -111,6 +111,33 @@ public struct LinkedPlanner {
     /// The right record as the base knows it: unchanged, or it would have been joined.
     private static func linkedRight(_ base: BaseRecord) -> Record {
         Record(key: RecordKey(bytes: base.rightLocator), fields: base.right)
+    }
+
+    /// Links records that an interrupted run inserted again, on a side that had deleted them. Their links are known.
+    private func adoptAgain(
+        _ intents: [Intent], _ touched: inout [RecordKey: (base: BaseRecord, left: Record?, right: Record?)],
+        _ newLeft: inout [Record], _ newRight: inout [Record]
+    ) -> Set<RecordKey> {
+        guard !intents.isEmpty else { return [] }
+        var lacking = Sides<[RecordKey: RecordKey]>(left: [:], right: [:])
+        for (key, record) in touched {
+            if record.left == nil, let right = record.right { lacking.left[right.key] = key }
+            if record.right == nil, let left = record.left { lacking.right[left.key] = key }
+        }
+        var unlinked = Sides(left: Unlinked(newLeft), right: Unlinked(newRight))
+        var adopted: Set<RecordKey> = []
+        for intent in intents {
+            guard let key = lacking[intent.side].removeValue(forKey: intent.source),
+                let copy = unlinked[intent.side].take(content: intent.record)
+            else { continue }
+            if intent.side == .left { touched[key]?.left = copy } else { touched[key]?.right = copy }
+            touched[key]?.base.left = intent.record
+            touched[key]?.base.right = intent.record
+            adopted.insert(key)
+        }
+        newLeft = unlinked.left.rest
+        newRight = unlinked.right.rest
+        return adopted
     }
 
     /// Links records that an interrupted run inserted, so that they are not inserted twice. The base becomes what

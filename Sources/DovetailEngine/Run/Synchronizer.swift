@@ -209,8 +209,12 @@ public struct Synchronizer: Sendable {
             let marked = try await stamp(plan, generation)
             plan.cursors = applier.cursors
             let result = RunResult(run: run, counts: plan.counts, totals: applier.result, plan: plan)
-            try await state.finish(end(plan, result.status, marked: marked, message: nil), run: run)
-            for side in Side.allCases { try await acknowledge(plan, side) }
+            var end = end(plan, result.status, marked: marked, message: nil)
+            end.looksAtEverything = kind == .sync
+            end.changeCounters = try await changeCounters(plan, marked)
+            try await state.finish(end, run: run)
+            // The run is done: when this fails, old entries of the feed only stay longer.
+            for side in Side.allCases { try? await acknowledge(plan, side) }
             return result
         } catch {
             // What is journalled and not remembered is found again by the next run. When even this note can't be
@@ -257,6 +261,23 @@ public struct Synchronizer: Sendable {
         return marked
     }
 
+    /// What sides without a mark are recognised by next time: as the run left them, or a backup from before the run
+    /// would pass for the side itself.
+    private func changeCounters(_ plan: Plan, _ marked: Sides<Bool>) async throws -> Sides<Int64?> {
+        var counters = plan.identities.map(\.changeCounter)
+        for side in Side.allCases where !marked[side] && counters[side] != nil && plan.isWritten(side) {
+            let observation = try await job.replicas[side].observe()
+            do {
+                counters[side] = try await observation.identity(job: job.name).changeCounter
+            } catch {
+                await observation.finish()
+                throw error
+            }
+            await observation.finish()
+        }
+        return counters
+    }
+
     private func acknowledge(_ plan: Plan, _ side: Side) async throws {
         guard plan.isWritten(side) else { return }
         for table in plan.tables {
@@ -273,7 +294,8 @@ public struct Synchronizer: Sendable {
             marked: marked ?? plan.stored.marked,
             changeCounters: plan.identities.map(\.changeCounter),
             // A failed run says nothing about either; it may itself have brought the base into another layout.
-            cursors: marked == nil ? [:] : plan.cursors, layouts: marked == nil ? [:] : layouts, retention: job.retention, message: message)
+            cursors: marked == nil ? [:] : plan.cursors, layouts: marked == nil ? [:] : layouts,
+            retention: job.retention, message: message)
     }
 
     /// Turns the core's errors into messages a person can use.

@@ -85,6 +85,9 @@ public struct RunEnd: Sendable {
     public var cursors: [String: Sides<FeedCursor?>]
     public var layouts: [String: TableLayout]
     public var retention: HistoryRetention
+    /// The run looked at every record of its tables, so that writes which older runs left open are settled now. The
+    /// undo of a run and a saved plan look only at theirs.
+    public var looksAtEverything = true
     /// Set when the run only recorded and must not appear with changes of its own.
     public var message: String?
 

@@ -117,7 +117,7 @@ struct MemoryHistory {
         record.counts = end.counts
         record.message = end.message
         kept[run]?.record = record
-        if end.status != .failed {
+        if end.status != .failed, end.looksAtEverything {
             for target in open.keys {
                 close(target, .overtaken, ChangeOutcome.interruptedReason) { $0.run <= run }
             }

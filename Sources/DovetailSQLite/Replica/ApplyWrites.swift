@@ -16,7 +16,8 @@ final class ApplyWrites {
     private(set) var applied: [Int: RowAddress?] = [:]
     /// Writes for which a trigger threw the whole transaction away: they are left out of the next attempt.
     private var outcasts: [Int: WriteOutcome.Rejection] = [:]
-    /// Whether an open reference is the failure of the write that opens it, instead of being looked for at the end.
+    /// Whether an open reference is the failure of the write that opens it, instead of being looked for at
+    /// the end.
     private(set) var isCareful = false
     private(set) var finder: RecordFinder
     let writer: RowWriter
@@ -26,7 +27,9 @@ final class ApplyWrites {
         if let reason = plan.facts.readOnlyReason {
             throw plan.place.error(.unsuitable, "table \(plan.facts.name) can't be written to: \(reason)")
         }
-        guard let handle = db.sqliteConnection else { throw plan.place.error(.failed, "the replica is closed") }
+        guard let handle = db.sqliteConnection else {
+            throw plan.place.error(.failed, "the replica is closed")
+        }
         self.plan = plan
         self.db = db
         self.handle = handle
@@ -67,7 +70,7 @@ final class ApplyWrites {
         let before = try feed.state(db)
         if !isCareful { try db.execute(sql: "PRAGMA defer_foreign_keys = ON") }
 
-        try finder.prepare(for: writes.lazy.compactMap(\.key))
+        try finder.prepare(for: writes.lazy.compactMap(\.key) + writes.compactMap(movedKey))
         var pending: [PendingWrite] = []
         for index in writes.indices {
             if let left = try carryOut(index) { pending.append(left) }
@@ -90,7 +93,10 @@ final class ApplyWrites {
         guard let address else { return .applied(nil) }
         guard let row = try finder.read(address) else {
             return .rejected(
-                .init(reason: "the record was gone again after the write; look at the triggers of \(plan.facts.name)"))
+                .init(
+                    reason:
+                        "the record was gone after the write; look at the triggers of \(plan.facts.name)"
+                ))
         }
         return .applied(row.record)
     }
@@ -139,14 +145,16 @@ extension ApplyWrites {
 
     private func step(for write: ReplicaWrite) throws -> Step {
         let rows = try rows(for: write)
-        guard rows.count < 2 else { return .outcome(.rejected(.init(reason: "several records have this key"))) }
+        guard rows.count < 2 else {
+            return .outcome(.rejected(.init(reason: "several records have this key")))
+        }
         guard let row = rows.first else {
             if write.expected != nil {
-                return .outcome(write.write == .delete ? .already(nil) : .overtaken)
+                return .outcome(write.write == .delete ? .already(nil) : try arrived(write))
             }
             switch write.write {
             case .insert: return .write(nil)
-            case .update: return .outcome(.overtaken)
+            case .update: return .outcome(try arrived(write))
             case .delete: return .outcome(.already(nil))
             }
         }
@@ -161,8 +169,26 @@ extension ApplyWrites {
                             + " \(plan.view.filter ?? "")")))
         }
         if row.record.fields == write.write.result { return .outcome(.already(row.record)) }
-        guard let expected = write.expected, expected == row.record.fields else { return .outcome(.overtaken) }
+        guard let expected = write.expected, expected == row.record.fields else {
+            return .outcome(.overtaken)
+        }
         return .write(row)
+    }
+
+    /// The key that a record has after an update, when that changes it.
+    private func movedKey(_ write: ReplicaWrite) throws -> RecordKey? {
+        guard case .fields(let key) = plan.key, case .update(let record, let fields) = write.write,
+            key.contains(where: fields.contains)
+        else { return nil }
+        return RecordKey(try key.map { try record.value(at: $0) })
+    }
+
+    /// What to say of a write whose record is not there: it may have got its new key already.
+    private func arrived(_ write: ReplicaWrite) throws -> WriteOutcome {
+        guard let key = try movedKey(write) else { return .overtaken }
+        let row = try finder.find(key, locator: write.locator).first
+        guard let row, row.takesPart, row.record.fields == write.write.result else { return .overtaken }
+        return .already(row.record)
     }
 
     private func rows(for write: ReplicaWrite) throws -> [FoundRow] {
@@ -226,8 +252,8 @@ extension ApplyWrites {
 
     /// Runs one write so that nothing of it stays when it fails.
     ///
-    /// SQLite sees to that for single statements, except for triggers that `RAISE(FAIL)`. In a careful attempt an
-    /// open reference counts as failure too.
+    /// SQLite sees to that for single statements, except for triggers that `RAISE(FAIL)`. In a careful
+    /// attempt an open reference counts as failure too.
     func guarded<Result>(_ body: () throws -> Result) throws -> Result {
         guard isCareful || writer.mayFailPartly else { return try body() }
         try db.execute(sql: "SAVEPOINT one")

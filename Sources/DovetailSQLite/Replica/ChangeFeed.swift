@@ -5,8 +5,8 @@ import GRDBSQLite
 
 /// A table's change feed: a log that triggers fill with the keys of the rows that changed.
 ///
-/// The triggers use nothing but plain SQL, since any program may write to the file. A cursor is the id of the feed
-/// and the last number read; a feed that was made anew has another id.
+/// The triggers use nothing but plain SQL, since any program may write to the file. A cursor is the id of the
+/// feed and the last number read; a feed that was made anew has another id.
 struct ChangeFeed {
     private let plan: ViewPlan
     private let tables: HelperTables
@@ -30,13 +30,15 @@ struct ChangeFeed {
     func state(_ db: Database) throws -> State? {
         guard try db.tableExists(tables.feed),
             let row = try Row.fetchOne(
-                db, sql: "SELECT number, id, pruned FROM \(tables.feed) WHERE table_name = ? AND key_columns = ?",
+                db,
+                sql: "SELECT number, id, pruned FROM \(tables.feed) WHERE table_name = ? AND key_columns = ?",
                 arguments: [plan.facts.name, triggers.columnList])
         else { return nil }
         let number: Int64 = row["number"]
         for (name, sql) in triggers.statements(number) {
             let found = try String.fetchOne(
-                db, sql: "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?", arguments: [name])
+                db, sql: "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?",
+                arguments: [name])
             guard found == sql else { return nil }
         }
         guard try db.tableExists(tables.log(number)) else { return nil }
@@ -79,7 +81,8 @@ extension ChangeFeed {
     /// Makes the feed, or makes it anew when anything about it is missing.
     func install(_ db: Database) throws {
         if let reason = plan.facts.readOnlyReason {
-            throw plan.place.error(.unsuitable, "table \(plan.facts.name) can't have a change feed: \(reason)")
+            throw plan.place.error(
+                .unsuitable, "table \(plan.facts.name) can't have a change feed: \(reason)")
         }
         if try state(db) != nil { return }
         try db.execute(
@@ -96,7 +99,11 @@ extension ChangeFeed {
                 """)
         try removeRest(db)
         try db.execute(
-            sql: "INSERT INTO \(tables.feed) (table_name, key_columns, id) VALUES (?, ?, lower(hex(randomblob(8))))",
+            sql:
+                """
+                INSERT INTO \(tables.feed) (table_name, key_columns, id)
+                VALUES (?, ?, lower(hex(randomblob(8))))
+                """,
             arguments: [plan.facts.name, triggers.columnList])
         let number = db.lastInsertedRowID
         let columns = triggers.logColumns.joined(separator: ", ")
@@ -130,7 +137,8 @@ extension ChangeFeed {
     func acknowledge(job: String, _ cursor: FeedCursor, _ db: Database) throws {
         guard let state = try state(db), let sequence = sequence(cursor, of: state) else { return }
         let known = try Int64.fetchOne(
-            db, sql: "SELECT seq FROM \(tables.reader) WHERE feed = ? AND job = ?", arguments: [state.id, job])
+            db, sql: "SELECT seq FROM \(tables.reader) WHERE feed = ? AND job = ?",
+            arguments: [state.id, job])
         guard known != sequence else { return }
         try db.execute(
             sql: """

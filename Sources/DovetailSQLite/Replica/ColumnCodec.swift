@@ -2,8 +2,8 @@ import Dovetail
 import DovetailEngine
 import GRDBSQLite
 
-/// How the stored values of one column become values of its field. Plain bits, so that a loop over rows touches
-/// no reference counts.
+/// How the stored values of one column become values of its field. Plain bits, so that a loop over rows
+/// touches no reference counts.
 struct ColumnCodec: Sendable, BitwiseCopyable {
     /// What a stored value turns into when it can do so exactly; otherwise it stays what it is.
     enum Rule: UInt8, Sendable {
@@ -139,7 +139,8 @@ extension ColumnCodec {
         return (try? CanonicalJSON.canonical(string)).map { .json($0) }
     }
 
-    /// The geometry in a blob, lent: its reference system and its well-known binary, which may not be canonical.
+    /// The geometry in a blob, lent: its reference system and its well-known binary, which may not be
+    /// canonical.
     @inline(__always)
     func geometry(
         _ blob: UnsafeRawBufferPointer
@@ -155,7 +156,8 @@ extension ColumnCodec {
             let canonical = try? WKB.canonical(wkb)
         {
             // EWKB shows its parts only in the canonical form.
-            let part = isMulti ? canonical.withUnsafeBytes { Array(MultiGeometry.onlyPart(of: $0)) } : canonical
+            let part =
+                isMulti ? canonical.withUnsafeBytes { Array(MultiGeometry.onlyPart(of: $0)) } : canonical
             return .geometry(Geometry(srid: srid, canonicalWKB: part))
         }
         return .bytes(Array(blob))

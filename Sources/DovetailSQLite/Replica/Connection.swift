@@ -20,7 +20,8 @@ final class Connection: Sendable {
     static func look(at place: Place) async throws -> Connection {
         try await open(place) {
             do {
-                return try DatabaseQueue(path: place.path, configuration: configuration(place, readonly: true))
+                return try DatabaseQueue(
+                    path: place.path, configuration: configuration(place, readonly: true))
             } catch is NeedsCleanClose {
                 return try lookAsWriter(place)
             } catch let error as DatabaseError
@@ -37,13 +38,18 @@ final class Connection: Sendable {
     static func write(to place: Place) async throws -> Connection {
         try await open(place) {
             var configuration = configuration(place, readonly: false)
-            // Indexes are written at random places: with SQLite's 2 MB each of them would go to disk many times.
-            configuration.prepareDatabase { try $0.execute(sql: "PRAGMA cache_size = -16000") }
+            // Indexes are written at random places: with SQLite's 2 MB each of them would go to disk many
+            // times. A statement that may fail keeps the pages it touches until its end: in memory, not in a
+            // file.
+            configuration.prepareDatabase {
+                try $0.execute(sql: "PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY")
+            }
             return try DatabaseQueue(path: place.path, configuration: configuration)
         }
     }
 
-    /// Runs on the connection's queue. It is not interrupted by cancellation: a transaction once begun is ended.
+    /// Runs on the connection's queue. It is not interrupted by cancellation: a transaction once begun is
+    /// ended.
     func perform<Result: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Result
     ) async throws -> Result {
@@ -70,8 +76,8 @@ final class Connection: Sendable {
         }
     }
 
-    /// A connection that may write makes SQLite remove the `-wal` and `-shm` files it made; `query_only` keeps it
-    /// from writing anything else.
+    /// A connection that may write makes SQLite remove the `-wal` and `-shm` files it made; `query_only`
+    /// keeps it from writing anything else.
     private static func lookAsWriter(_ place: Place) throws -> DatabaseQueue {
         var configuration = configuration(place, readonly: false)
         configuration.prepareDatabase { try $0.execute(sql: "PRAGMA query_only = 1") }
@@ -135,7 +141,8 @@ private struct NeedsCleanClose: Error {}
 
 /// What stands in the first bytes of the file.
 ///
-/// They are read through SQLite's own file handle: opening and closing the file beside SQLite would drop its locks.
+/// They are read through SQLite's own file handle: opening and closing the file beside SQLite would drop its
+/// locks.
 struct FileHeader {
     let usesWAL: Bool
     let changeCounter: Int64
@@ -145,7 +152,8 @@ struct FileHeader {
         let code = withUnsafeMutablePointer(to: &file) {
             sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, $0)
         }
-        guard code == SQLITE_OK, let file, let methods = file.pointee.pMethods, let read = methods.pointee.xRead
+        guard code == SQLITE_OK, let file, let methods = file.pointee.pMethods,
+            let read = methods.pointee.xRead
         else { return nil }
         var bytes = [UInt8](repeating: 0, count: 100)
         let outcome = bytes.withUnsafeMutableBytes { read(file, $0.baseAddress, 100, 0) }

@@ -50,7 +50,10 @@ struct FeedTriggers {
             }
             parts.append(("replace", "BEFORE INSERT", replaced.map { $0 + ";" }.joined(separator: " ")))
             parts.append(
-                ("displace", "BEFORE UPDATE", replaced.map { $0 + " AND NOT (\(own));" }.joined(separator: " ")))
+                (
+                    "displace", "BEFORE UPDATE",
+                    replaced.map { $0 + " AND NOT (\(own));" }.joined(separator: " ")
+                ))
         }
         return parts.map { event, time, body in
             let name = tables.trigger(number, event)
@@ -58,8 +61,8 @@ struct FeedTriggers {
         }
     }
 
-    /// Conditions that find the rows which `INSERT OR REPLACE` removes: SQLite fires no delete trigger for them.
-    /// A row that is replaced under its own key needs none.
+    /// Conditions that find the rows which `INSERT OR REPLACE` removes: SQLite fires no delete trigger for
+    /// them. A row that is replaced under its own key needs none.
     private var displacing: [String] {
         let key = Set(columns)
         var unique = plan.facts.indexes.filter(\.isUnique).compactMap(\.plainColumns)

@@ -28,6 +28,7 @@ struct HelperTables: Sendable {
             name == "dovetail_" + rest || name == "gpkg_dovetail_" + rest
         else { return false }
         if ["mark", "feed", "reader"].contains(rest) { return true }
-        return rest.hasPrefix("log_") && rest.count > 4 && rest.dropFirst(4).allSatisfy { $0.isASCII && $0.isNumber }
+        return rest.hasPrefix("log_") && rest.count > 4
+            && rest.dropFirst(4).allSatisfy { $0.isASCII && $0.isNumber }
     }
 }

@@ -3,8 +3,8 @@ import GRDBSQLite
 
 /// The SQL function that makes the key bytes of a row, so that SQLite can sort by them.
 enum KeyFunction {
-    /// Puts the function for these codecs in place. Each statement has one of its own: SQLite replaces none while
-    /// a statement is under way.
+    /// Puts the function for these codecs in place. Each statement has one of its own: SQLite replaces none
+    /// while a statement is under way.
     static func register(
         _ name: String, on db: OpaquePointer, codecs: [ColumnCodec], isUTF8: Bool
     ) throws {

@@ -70,11 +70,19 @@ struct KeyScratch: ~Copyable {
         switch sqlite3_value_type(value) {
         case SQLITE_INTEGER:
             let number = sqlite3_value_int64(value)
-            if codec.rule == .int || codec.rule == .plain { append(int: number) } else { append(codec.value(int: number)) }
+            if codec.rule == .int || codec.rule == .plain {
+                append(int: number)
+            } else {
+                append(codec.value(int: number))
+            }
         case SQLITE_FLOAT: append(.double(sqlite3_value_double(value)))
         case SQLITE_TEXT:
             let text = SQLiteBytes.text(value, isUTF8: isUTF8)
-            if !codec.keepsText, let value = codec.value(text: text) { append(value) } else { append(text: text) }
+            if !codec.keepsText, let value = codec.value(text: text) {
+                append(value)
+            } else {
+                append(text: text)
+            }
         case SQLITE_BLOB: append(codec.value(blob: SQLiteBytes.blob(value)))
         default: append(byte: nullTag)
         }
@@ -93,7 +101,8 @@ struct KeyScratch: ~Copyable {
     private mutating func append(int: Int64) {
         append(byte: intTag)
         reserve(8)
-        current.storeBytes(of: (UInt64(bitPattern: int) ^ 1 << 63).bigEndian, toByteOffset: used, as: UInt64.self)
+        current.storeBytes(
+            of: (UInt64(bitPattern: int) ^ 1 << 63).bigEndian, toByteOffset: used, as: UInt64.self)
         used += 8
     }
 

@@ -2,7 +2,8 @@ import Dovetail
 import DovetailEngine
 import GRDB
 
-/// Writes that stood in each other's way: tried again as long as that helps, and untied where they form a ring.
+/// Writes that stood in each other's way: tried again as long as that helps, and untied where they form a
+/// ring.
 struct PendingWrites {
     let batch: ApplyWrites
 
@@ -21,8 +22,8 @@ struct PendingWrites {
         for write in pending { batch.reject(write) }
     }
 
-    /// Tries again, from the end and from the start in turn, until a round changes nothing: a row of writes of
-    /// which each waits for its neighbour is through after two rounds.
+    /// Tries again, from the end and from the start in turn, until a round changes nothing: a row of writes
+    /// of which each waits for its neighbour is through after two rounds.
     private func retry(_ writes: [PendingWrite]) throws -> [PendingWrite] {
         var pending = writes
         while !pending.isEmpty {

@@ -31,8 +31,8 @@ extension PendingWrites {
         return writes
     }
 
-    /// The writes whose rows refer to nothing, as SQLite's own check finds them. It reads the whole table, which
-    /// only a batch with such rings pays for.
+    /// The writes whose rows refer to nothing, as SQLite's own check finds them. It reads the whole table,
+    /// which only a batch with such rings pays for.
     private func dangling(among indices: Set<Int>) throws -> Set<Int> {
         let rows = try Row.fetchAll(
             batch.db, sql: "PRAGMA main.foreign_key_check(\(batch.plan.facts.name.quoted))")

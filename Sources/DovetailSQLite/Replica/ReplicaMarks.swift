@@ -17,7 +17,8 @@ struct ReplicaMarks {
         var marks: [ReplicaMark] = []
         if try db.tableExists(tables.mark) {
             let rows = try Row.fetchAll(
-                db, sql: "SELECT side, state, generation FROM \(tables.mark) WHERE job = ? ORDER BY side, state",
+                db,
+                sql: "SELECT side, state, generation FROM \(tables.mark) WHERE job = ? ORDER BY side, state",
                 arguments: [job])
             marks = rows.compactMap { row in
                 guard let side = Side(rawValue: row["side"]) else { return nil }

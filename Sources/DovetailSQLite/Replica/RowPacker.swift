@@ -168,7 +168,8 @@ final class RowPacker {
         case .timestamp, .timestampWithZone:
             let withZone = codec.rule == .timestampWithZone
             if let timestamp = codec.timestamp(text, withZone: withZone) {
-                return put(withZone ? tags.timestampWithZone : tags.timestamp, timestamp.microseconds, &builder)
+                return put(
+                    withZone ? tags.timestampWithZone : tags.timestamp, timestamp.microseconds, &builder)
             }
         default:
             if let value = codec.value(text: text) { return builder.put(value) }
@@ -176,12 +177,33 @@ final class RowPacker {
         builder.put(text: text)
     }
 
-    private func pack(geometry blob: UnsafeRawBufferPointer, _ codec: ColumnCodec, _ builder: inout BatchBuilder) {
-        if let (srid, wkb) = codec.geometry(blob), WKB.isCanonical(wkb) {
+    private func pack(
+        geometry blob: UnsafeRawBufferPointer, _ codec: ColumnCodec, _ builder: inout BatchBuilder
+    ) {
+        if let srs = Self.plainPoint(blob) {
+            let wkb = UnsafeRawBufferPointer(rebasing: blob[8...])
+            builder.put(srid: srs == codec.srs ? codec.srid : srs, canonicalWKB: wkb)
+        } else if let (srid, wkb) = codec.geometry(blob), WKB.isCanonical(wkb) {
             builder.put(srid: srid, canonicalWKB: wkb)
         } else {
             builder.put(codec.value(blob: blob))
         }
+    }
+
+    /// The reference system of what most layers of points are full of: a little-endian XY point that is not
+    /// empty, in a blob without an envelope. Its well-known binary is canonical as it is.
+    @inline(__always)
+    private static func plainPoint(_ blob: UnsafeRawBufferPointer) -> Int32? {
+        // "GP", version 0, flags 1; then byte order 1 and type 1.
+        guard blob.count == 29, UInt32(littleEndian: blob.loadUnaligned(as: UInt32.self)) == 0x0100_5047,
+            blob[8] == 1, UInt32(littleEndian: blob.loadUnaligned(fromByteOffset: 9, as: UInt32.self)) == 1
+        else { return nil }
+        let x = Double(
+            bitPattern: UInt64(littleEndian: blob.loadUnaligned(fromByteOffset: 13, as: UInt64.self)))
+        let y = Double(
+            bitPattern: UInt64(littleEndian: blob.loadUnaligned(fromByteOffset: 21, as: UInt64.self)))
+        if x.isNaN || y.isNaN { return nil }
+        return Int32(littleEndian: blob.loadUnaligned(fromByteOffset: 4, as: Int32.self))
     }
 
     /// A packed value of a fixed size: its tag and its number, little endian.

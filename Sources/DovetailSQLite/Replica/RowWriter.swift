@@ -9,8 +9,8 @@ import GRDBSQLite
 final class RowWriter {
     /// Whether a trigger may leave part of its work behind when it refuses.
     let mayFailPartly: Bool
-    /// `ON CONFLICT REPLACE` on a constraint would delete other rows unasked. The override is left out elsewhere,
-    /// since it reaches into triggers, and those of a spatial index replace on purpose.
+    /// `ON CONFLICT REPLACE` on a constraint would delete other rows unasked. The override is left out
+    /// elsewhere, since it reaches into triggers, and those of a spatial index replace on purpose.
     private let onConflict: String
     private let plan: ViewPlan
     private let connection: OpaquePointer
@@ -62,7 +62,8 @@ final class RowWriter {
             if id != nil, let rowid = plan.facts.rowid { names.append(rowid) }
             guard !names.isEmpty else { return "INSERT INTO \(plan.table) DEFAULT VALUES" }
             let places = names.map { _ in "?" }.joined(separator: ", ")
-            return "INSERT\(onConflict) INTO \(plan.table) (\(names.joined(separator: ", "))) VALUES (\(places))"
+            return
+                "INSERT\(onConflict) INTO \(plan.table) (\(names.joined(separator: ", "))) VALUES (\(places))"
         }
         if let id { values.append(.int(id)) }
         try run(statement, values)
@@ -92,8 +93,8 @@ final class RowWriter {
         return nil
     }
 
-    /// Puts values that nothing else has into the unique columns among `fields`, so that others can take the old
-    /// ones. Says where the row is then.
+    /// Puts values that nothing else has into the unique columns among `fields`, so that others can take the
+    /// old ones. Says where the row is then.
     func park(_ address: RowAddress, fields: [Int]) throws -> RowAddress {
         var unique = Set(plan.facts.indexes.filter(\.isUnique).flatMap { $0.columns.compactMap { $0 } })
         unique.formUnion(plan.facts.primaryKey)
@@ -101,7 +102,8 @@ final class RowWriter {
         for field in fields where unique.contains(plan.columns[field].name) {
             let column = plan.columns[field]
             let statement = try statement(.park(column.name)) {
-                "UPDATE\(onConflict) \(plan.table) SET \(column.name.quoted) = ? WHERE \(plan.addressCondition)"
+                "UPDATE\(onConflict) \(plan.table) SET \(column.name.quoted) = ?"
+                    + " WHERE \(plan.addressCondition)"
             }
             var lastFailure: SQLiteFailure?
             for value in parkingPlaces(column) {
@@ -184,7 +186,8 @@ extension RowWriter {
         case .unique: return .init(reason: failure.message, dependsOnOthers: true)
         case .reference:
             let keys = plan.facts.foreignKeys.map { key in
-                "\(key.columns.joined(separator: ", ")) → \(key.table) (\(key.targetColumns.joined(separator: ", ")))"
+                key.columns.joined(separator: ", ")
+                    + " → \(key.table) (\(key.targetColumns.joined(separator: ", ")))"
             }
             let words = keys.isEmpty ? "records of another table refer to it" : keys.joined(separator: "; ")
             return .init(reason: "\(failure.message): \(words)", dependsOnOthers: true)

@@ -78,7 +78,9 @@ struct Place: Sendable {
         case SQLITE_FULL:
             error(.full, "no room left on the disk of \(path); nothing was written, make room and run again")
         case SQLITE_NOTADB:
-            error(.damaged, "\(path) is not a database that SQLite can read; it is another kind of file or encrypted")
+            error(
+                .damaged,
+                "\(path) is not a database that SQLite can read; it is another kind of file or encrypted")
         case SQLITE_CORRUPT:
             error(
                 .damaged,

@@ -105,8 +105,8 @@ final class SQLiteObservation: Observation {
 
 /// What an observation keeps between its calls.
 ///
-/// Unchecked because it changes. Proof: it is used only inside ``Connection/perform(_:)``, whose closures run one
-/// after the other on the connection's serial queue.
+/// Unchecked because it changes. Proof: it is used only inside ``Connection/perform(_:)``, whose closures run
+/// one after the other on the connection's serial queue.
 private final class Look: @unchecked Sendable {
     private let place: Place
     private var plans: [TableView: ViewPlan] = [:]

@@ -5,8 +5,9 @@ import Synchronization
 
 /// A replica in an SQLite file or a GeoPackage.
 ///
-/// Looking opens the file read-only, in one read transaction, and leaves every byte as it is. In a file without a
-/// write-ahead log SQLite lets nobody commit while someone reads: finish an observation before ``apply(_:to:)``.
+/// Looking opens the file read-only, in one read transaction, and leaves every byte as it is. In a file
+/// without a write-ahead log SQLite lets nobody commit while someone reads: finish an observation before
+/// ``apply(_:to:)``.
 ///
 /// ```swift
 /// let replica = SQLiteReplica(path: "data/vejle.gpkg", kind: .geoPackage, name: "vejle")
@@ -66,8 +67,12 @@ public final class SQLiteReplica: Replica {
         let watched = views.filter(\.wantsChangeFeed)
         guard !watched.isEmpty else { return }
         let place = place
+        let missing = try await writer.perform { db in
+            try watched.filter { try ChangeFeed(ViewPlan(db, $0, place: place)).state(db) == nil }
+        }
+        guard !missing.isEmpty else { return }
         try await write { db in
-            for view in watched { try ChangeFeed(ViewPlan(db, view, place: place)).install(db) }
+            for view in missing { try ChangeFeed(ViewPlan(db, view, place: place)).install(db) }
         }
     }
 
@@ -113,7 +118,9 @@ public final class SQLiteReplica: Replica {
             guard looks.withLock({ $0 > 0 }) else { throw error }
             throw place.error(
                 .locked,
-                "\(place.path) is being read by this program or locked by another; finish observations before writing")
+                "\(place.path) is being read by this program or locked by another;"
+                    + " finish observations before writing"
+            )
         }
     }
 }

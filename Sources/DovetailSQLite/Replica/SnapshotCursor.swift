@@ -26,8 +26,8 @@ final class SnapshotCursor: RecordCursor {
 /// A running statement and its packer.
 ///
 /// Unchecked because both are used from several threads. Proof: a scan is made, stepped and ended only inside
-/// ``Connection/perform(_:)``, whose closures run one after the other on the connection's serial queue; the last
-/// owner to let go finds it ended, or nobody else left to use it.
+/// ``Connection/perform(_:)``, whose closures run one after the other on the connection's serial queue; the
+/// last owner to let go finds it ended, or nobody else left to use it.
 final class Scan: @unchecked Sendable {
     private var statement: RawStatement?
     private let packer: RowPacker

@@ -20,7 +20,8 @@ struct TableFacts: Sendable {
     var rowid: String? {
         if let idColumn { return idColumn.quoted }
         guard form == .table, !hasNoRowid else { return nil }
-        return ["rowid", "_rowid_", "oid"].first { name in !columns.contains { $0.name.lowercased() == name } }
+        return ["rowid", "_rowid_", "oid"].first { name in !columns.contains { $0.name.lowercased() == name }
+        }
     }
 
     var primaryKey: [String] {

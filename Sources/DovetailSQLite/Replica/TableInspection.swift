@@ -156,7 +156,8 @@ extension TableInspection {
             let column: String = row["column_name"]
             let type: String = row["geometry_type_name"]
             layers[table.lowercased(), default: [:]][column.lowercased()] = GeometryLayer(
-                srs: srs, srid: isEPSG ? (row["code"] as Int32?) ?? srs : max(srs, 0), typeName: type.uppercased(),
+                srs: srs, srid: isEPSG ? (row["code"] as Int32?) ?? srs : max(srs, 0),
+                typeName: type.uppercased(),
                 z: row["z"], m: row["m"])
         }
         return layers

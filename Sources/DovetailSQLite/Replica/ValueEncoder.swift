@@ -5,7 +5,8 @@ struct UnstorableValue: Error {
     var reason: String
 }
 
-/// Turns values into what a table's columns store, or refuses them: SQLite itself would change them in silence.
+/// Turns values into what a table's columns store, or refuses them: SQLite itself would change them in
+/// silence.
 struct ValueEncoder {
     private let columns: [ColumnFacts]
     private let codecs: [ColumnCodec]
@@ -52,7 +53,8 @@ struct ValueEncoder {
 
     private func text(_ text: String) -> StoredValue { .text(Array(text.utf8)) }
 
-    private func stored(int number: Int64, _ column: ColumnFacts, _ codec: ColumnCodec) throws -> StoredValue {
+    private func stored(int number: Int64, _ column: ColumnFacts, _ codec: ColumnCodec) throws -> StoredValue
+    {
         if codec.isTextual { return text(String(number)) }
         switch column.affinity {
         case .text:
@@ -66,7 +68,9 @@ struct ValueEncoder {
         }
     }
 
-    private func stored(double number: Double, _ column: ColumnFacts, _ codec: ColumnCodec) throws -> StoredValue {
+    private func stored(double number: Double, _ column: ColumnFacts, _ codec: ColumnCodec) throws
+        -> StoredValue
+    {
         if number.isNaN { throw refusal(column, "SQLite can't hold NaN") }
         if codec.isTextual { return text("\(number)") }
         switch column.affinity {
@@ -94,7 +98,9 @@ struct ValueEncoder {
             let end = bytes.lastIndex(where: { !Self.spaces.contains($0) })
         else { return false }
         let first = bytes[start]
-        guard first >= 0x30 && first <= 0x39 || first == 0x2b || first == 0x2d || first == 0x2e else { return false }
+        guard first >= 0x30 && first <= 0x39 || first == 0x2b || first == 0x2d || first == 0x2e else {
+            return false
+        }
         return Double(String(text[start...end])) != nil
     }
 
@@ -108,7 +114,8 @@ struct ValueEncoder {
         }
         let digits = iso[iso.index(after: dot)...].prefix { $0.isNumber }
         guard digits.count < 3 else { return iso }
-        return iso[..<dot] + "." + digits + String(repeating: "0", count: 3 - digits.count) + (iso.hasSuffix("Z") ? "Z" : "")
+        return iso[..<dot] + "." + digits + String(repeating: "0", count: 3 - digits.count)
+            + (iso.hasSuffix("Z") ? "Z" : "")
     }
 
     private func refusal(_ column: ColumnFacts, _ reason: String) -> UnstorableValue {
@@ -135,7 +142,9 @@ extension ValueEncoder {
         for (name, rule) in [("Z", layer.z), ("M", layer.m)] {
             let has = dimensions.contains(name)
             if has, rule == 0 { throw refusal(column, "its layer has no \(name) values, the geometry has") }
-            if !has, rule == 1 { throw refusal(column, "its layer asks for \(name) values, the geometry has none") }
+            if !has, rule == 1 {
+                throw refusal(column, "its layer asks for \(name) values, the geometry has none")
+            }
         }
         return GeoPackageGeometry.encode(Geometry(srid: layer.srs, canonicalWKB: whole.wkb))
     }

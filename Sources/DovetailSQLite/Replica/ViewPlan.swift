@@ -3,7 +3,8 @@ import DovetailEngine
 import GRDB
 import GRDBSQLite
 
-/// A table view fitted to the table as it is in the file now: which SQL reads it, and how its values are read.
+/// A table view fitted to the table as it is in the file now: which SQL reads it, and how its values are
+/// read.
 struct ViewPlan: Sendable {
     /// What a record is known by in this table.
     enum KeySource: Sendable {
@@ -53,14 +54,16 @@ struct ViewPlan: Sendable {
     }
 
     private static func keySource(
-        _ view: TableView, _ facts: TableFacts, _ columns: [ColumnFacts], _ codecs: [ColumnCodec], _ place: Place
+        _ view: TableView, _ facts: TableFacts, _ columns: [ColumnFacts], _ codecs: [ColumnCodec],
+        _ place: Place
     ) throws -> KeySource {
         guard case .match(let names) = view.schema.identity else {
             guard facts.rowid != nil else {
                 throw place.error(
                     .unsuitable,
-                    "table \(facts.name) has no row ids (\(facts.form == .table ? "WITHOUT ROWID" : "\(facts.form)"));"
-                        + " match its records by fields instead")
+                    "table \(facts.name) has no row ids"
+                        + (facts.form == .table ? " (WITHOUT ROWID)" : "")
+                        + "; match its records by fields instead")
             }
             return .rowid
         }
@@ -148,9 +151,13 @@ extension ViewPlan {
         case .fields(let fields) where try fields.count == 1 && hasNativeOrder(fields[0], db):
             layout.key = .native(Int32(fields[0]), field: fields[0])
             // Without the plus sign SQLite goes along the index.
-            order = try (indexPaysOff(fields[0], db) ? "" : "+") + columns[fields[0]].name.quoted + " COLLATE BINARY"
+            order =
+                try (indexPaysOff(fields[0], db) ? "" : "+") + columns[fields[0]].name.quoted
+                + " COLLATE BINARY"
         case .fields(let fields):
-            guard let handle = db.sqliteConnection else { throw place.error(.failed, "the connection is closed") }
+            guard let handle = db.sqliteConnection else {
+                throw place.error(.failed, "the connection is closed")
+            }
             try KeyFunction.register(
                 keyFunction, on: handle, codecs: fields.map { codecs[$0] }, isUTF8: facts.usesUTF8)
             list.append("\(keyFunction)(\(fields.map { columns[$0].name.quoted }.joined(separator: ", ")))")
@@ -180,12 +187,14 @@ extension ViewPlan {
 
     /// Whether reading along an index of this column stays near where it was in the file.
     ///
-    /// An index in another order than the rows makes one jump for each row, which takes longer than sorting all of
-    /// them. The first few hundred entries of the index tell.
+    /// An index in another order than the rows makes one jump for each row, which takes longer than sorting
+    /// all of them. The first few hundred entries of the index tell.
     private func indexPaysOff(_ field: Int, _ db: Database) throws -> Bool {
         let column = columns[field].name
         let isIndexed = facts.indexes.contains { !$0.isPartial && $0.columns.first == column }
-        guard isIndexed, let rowid = facts.rowid, let handle = db.sqliteConnection else { return facts.hasNoRowid }
+        guard isIndexed, let rowid = facts.rowid, let handle = db.sqliteConnection else {
+            return facts.hasNoRowid
+        }
         let probe = try RawStatement(
             handle,
             "SELECT \(rowid) FROM \(table) ORDER BY \(column.quoted) COLLATE BINARY LIMIT 400")

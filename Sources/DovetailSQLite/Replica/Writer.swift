@@ -1,10 +1,13 @@
 import DovetailEngine
+import Foundation
 import GRDB
 
 /// The one connection through which a replica writes, opened when first needed.
 actor Writer {
     private let place: Place
     private var connection: Task<Connection, any Error>?
+    /// The file that the connection is open on: a path may come to name another one.
+    private var file: FileIdentity?
 
     init(_ place: Place) { self.place = place }
 
@@ -21,7 +24,13 @@ actor Writer {
     }
 
     private func open() async throws -> Connection {
-        if let connection { return try await connection.value }
+        let present = FileIdentity(place.path)
+        if let connection {
+            if present == file { return try await connection.value }
+            self.connection = nil
+            Task { await (try? connection.value)?.close() }
+        }
+        file = present
         let place = place
         let opening = Task {
             let connection = try await Connection.write(to: place)
@@ -60,5 +69,17 @@ enum Transaction {
     static func rollBack(_ db: Database) {
         // SQLite itself has rolled back after some errors.
         if db.isInsideTransaction { try? db.execute(sql: "ROLLBACK") }
+    }
+}
+
+/// Which file a path names now.
+struct FileIdentity: Equatable {
+    private let number: Int?
+    private let volume: Int?
+
+    init(_ path: String) {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+        number = attributes?[.systemFileNumber] as? Int
+        volume = attributes?[.systemNumber] as? Int
     }
 }

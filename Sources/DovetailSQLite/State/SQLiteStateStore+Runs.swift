@@ -70,7 +70,7 @@ extension SQLiteStateStore {
                 for (table, layout) in end.layouts { try Journal(db).label(table, layout, run: run) }
                 try TableName.note(end.cursors, db)
             }
-            if end.status != .failed { try Journal(db).closeAll(upTo: run) }
+            if end.status != .failed, end.looksAtEverything { try Journal(db).closeAll(upTo: run) }
             try Retention(db, end.retention).apply(at: end.time, latest: run)
         }
         // What was removed is gone from the file once the log is emptied. Somebody who reads meanwhile only

@@ -7,7 +7,8 @@ enum GeoPackageContents {
     static func check(_ db: Database, _ place: Place) throws {
         guard place.kind == .geoPackage, try !db.tableExists("gpkg_contents") else { return }
         throw place.error(
-            .damaged, "\(place.path) is no GeoPackage: it has no table gpkg_contents; read it with sqlite: instead")
+            .damaged,
+            "\(place.path) is no GeoPackage: it has no table gpkg_contents; read it with sqlite: instead")
     }
 
     /// Says in `gpkg_extensions` that a table is ours, as the standard asks of tables of its own.

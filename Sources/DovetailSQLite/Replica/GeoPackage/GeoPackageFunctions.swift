@@ -1,8 +1,8 @@
 import Dovetail
 import GRDBSQLite
 
-/// The SQL functions that the triggers of a GeoPackage call: without them no write to a layer with a spatial index
-/// goes through.
+/// The SQL functions that the triggers of a GeoPackage call: without them no write to a layer with a spatial
+/// index goes through.
 enum GeoPackageFunctions {
     static func register(on db: OpaquePointer) throws {
         try add("ST_IsEmpty", to: db) { context, blob in
@@ -62,7 +62,9 @@ enum GeoPackageFunctions {
                     sqlite3_value_type(value) == SQLITE_BLOB
                 else { return sqlite3_result_null(context) }
                 let blob = SQLiteBytes.blob(value)
-                guard (try? GeoPackageGeometry.decode(blob)) != nil else { return sqlite3_result_null(context) }
+                guard (try? GeoPackageGeometry.decode(blob)) != nil else {
+                    return sqlite3_result_null(context)
+                }
                 Unmanaged<FunctionBody>.fromOpaque(pointer).takeUnretainedValue().body(context, blob)
             }, nil, nil,
             { pointer in

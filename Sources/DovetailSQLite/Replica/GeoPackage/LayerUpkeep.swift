@@ -1,8 +1,8 @@
 import Dovetail
 import GRDB
 
-/// What a GeoPackage says about a layer beside its rows, kept right after a batch of writes: the extent, the time
-/// of the last change, and the count of features.
+/// What a GeoPackage says about a layer beside its rows, kept right after a batch of writes: the extent, the
+/// time of the last change, and the count of features.
 struct LayerUpkeep {
     private let plan: ViewPlan
     private let fields: [Int]
