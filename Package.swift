@@ -95,7 +95,10 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "DovetailSQLiteTests",
-            dependencies: ["DovetailSQLite", "DovetailMemory", "DovetailConformance"],
+            dependencies: [
+                "DovetailSQLite", "DovetailMemory", "DovetailConformance",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "DovetailJobsTests", dependencies: ["DovetailJobs"], swiftSettings: strict),

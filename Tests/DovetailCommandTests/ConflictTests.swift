@@ -2,7 +2,8 @@ import Foundation
 import Testing
 
 @Suite struct ConflictTests {
-    /// Both sides changed the name and the kind of B1, and the name of B2; the left deleted B3, the right changed it.
+    /// Both sides changed the name and the kind of B1, and the name of B2; the left deleted B3, the right
+    /// changed it.
     private func conflicting() throws -> Workplace {
         let place = try Workplace()
         try place.agreeing()
@@ -29,7 +30,8 @@ import Testing
     }
 
     private func ids(_ place: Workplace) throws -> [String: String] {
-        let conflicts = try place.run("conflicts", "job", "--json").json["conflicts"] as? [[String: Any]] ?? []
+        let conflicts =
+            try place.run("conflicts", "job", "--json").json["conflicts"] as? [[String: Any]] ?? []
         var ids: [String: String] = [:]
         for conflict in conflicts {
             if let key = (conflict["key"] as? [String])?.first { ids[key] = conflict["id"] as? String }
@@ -104,7 +106,10 @@ import Testing
 
     @Test func `what is not said or does not exist is refused`() throws {
         let place = try conflicting()
-        for arguments in [["job"], ["job", "--all"], ["job", "ffffffff", "--take", "left"], ["job", "--all", "--take", "up"]] {
+        for arguments in [
+            ["job"], ["job", "--all"], ["job", "ffffffff", "--take", "left"],
+            ["job", "--all", "--take", "up"],
+        ] {
             let words = ["conflicts", "resolve"] + arguments
             let refused = try place.run(words: words)
             #expect(refused.status == 2, "\(words)")

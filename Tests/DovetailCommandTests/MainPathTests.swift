@@ -28,7 +28,8 @@ import Testing
 
     @Test func `init pairs the only layers, the only geometries, and what differs in case`() throws {
         let place = try Workplace()
-        try place.sql("a.sqlite", "CREATE TABLE one(id INTEGER PRIMARY KEY, Ref TEXT, ok BOOLEAN, gone TEXT);")
+        try place.sql(
+            "a.sqlite", "CREATE TABLE one(id INTEGER PRIMARY KEY, Ref TEXT, ok BOOLEAN, gone TEXT);")
         try place.sql("b.sqlite", "CREATE TABLE two(id INTEGER PRIMARY KEY, ref TEXT, ok INTEGER);")
         let made = try place.run("init", "a.sqlite", "b.sqlite", "--job", "both")
         #expect(made.status == 0)
@@ -44,7 +45,9 @@ import Testing
         let place = try Workplace()
         try place.twoSides()
         try place.job()
-        let before = try ["a.sqlite", "b.sqlite"].map { try Data(contentsOf: URL(fileURLWithPath: place.path($0))) }
+        let before = try ["a.sqlite", "b.sqlite"].map {
+            try Data(contentsOf: URL(fileURLWithPath: place.path($0)))
+        }
         let plan = try place.run("plan", "job")
         #expect(plan.status == 0)
         #expect(plan.out.contains("job: vejle ⇄ geofa"))
@@ -53,7 +56,9 @@ import Testing
         #expect(plan.out.contains("! B2"))
         #expect(plan.out.contains("name: vejle “Pine”, geofa “Pine!”"))
         #expect(plan.out.contains("In total: vejle: 1 insert; geofa: 1 insert; 1 conflict"))
-        let after = try ["a.sqlite", "b.sqlite"].map { try Data(contentsOf: URL(fileURLWithPath: place.path($0))) }
+        let after = try ["a.sqlite", "b.sqlite"].map {
+            try Data(contentsOf: URL(fileURLWithPath: place.path($0)))
+        }
         #expect(before == after)
         #expect(!place.exists(".dovetail"))
     }
@@ -83,7 +88,9 @@ import Testing
     @Test func `an update shows the old value and the new one`() throws {
         let place = try Workplace()
         try place.agreeing()
-        try place.sql("a.sqlite", "UPDATE benches SET name='Best' WHERE code='B7'; DELETE FROM benches WHERE code='B8';")
+        try place.sql(
+            "a.sqlite", "UPDATE benches SET name='Best' WHERE code='B7'; DELETE FROM benches WHERE code='B8';"
+        )
         let plan = try place.run("plan", "job")
         #expect(plan.out.contains("~ B7 → geofa  name: “Bench 7” → “Best”"))
         #expect(plan.out.contains("- B8 → geofa"))
@@ -111,7 +118,8 @@ import Testing
         #expect(found.status == 3)
         #expect(found.out.contains("≠ B2  name: a “Pine”, b “Pine!”"))
         #expect(found.out.contains("< B4  only on a"))
-        let narrow = try place.run("diff", "a.sqlite", "b.sqlite", "--match", "code", "--fields", "kind", "--json")
+        let narrow = try place.run(
+            "diff", "a.sqlite", "b.sqlite", "--match", "code", "--fields", "kind", "--json")
         let table = try #require((try narrow.json["tables"] as? [[String: Any]])?.first)
         #expect((table["counts"] as? [String: Int])?["equal"] == 2)
         let same = try place.run("diff", "a.sqlite", "sqlite:a.sqlite", "--match", "code")
@@ -142,7 +150,8 @@ import Testing
         try place.sql("a.sqlite", "UPDATE benches SET name='Best' WHERE code='B7';")
         try place.run("sync", "job")
         #expect(try place.run("runs", "job").out.contains("run 2  "))
-        #expect(try place.run("runs", "job", "2").out.contains("~ benches B7 → geofa  name: “Bench 7” → “Best”"))
+        #expect(
+            try place.run("runs", "job", "2").out.contains("~ benches B7 → geofa  name: “Bench 7” → “Best”"))
         #expect(try place.run("undo", "job", "2", "--dry-run").out.contains("name: “Best” → “Bench 7”"))
         #expect(try place.rows("b.sqlite", "SELECT name FROM benches WHERE code='B7'") == ["Best"])
         let undone = try place.run("undo", "job", "2")

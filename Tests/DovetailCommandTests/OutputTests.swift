@@ -15,12 +15,18 @@ import Testing
             (["init", "a.sqlite", "b.sqlite"], ["file", "job", "tables", "notes"]),
             (
                 ["sync", "job"],
-                ["job", "run", "status", "firstMeeting", "left", "right", "overtaken", "tables", "conflicts", "rejected"]
+                [
+                    "job", "run", "status", "firstMeeting", "left", "right", "overtaken", "tables",
+                    "conflicts", "rejected",
+                ]
             ),
             (["runs", "job"], ["job", "runs"]),
             (["runs", "job", "2"], ["job", "run", "changes"]),
             (["conflicts", "list", "job"], ["job", "conflicts", "rejected"]),
-            (["undo", "job", "2", "--dry-run"], ["job", "left", "right", "quiet", "halts", "notes", "tables"]),
+            (
+                ["undo", "job", "2", "--dry-run"],
+                ["job", "left", "right", "quiet", "halts", "notes", "tables"]
+            ),
             (["status", "job"], ["jobs"]),
             (["conflicts", "resolve", "job", "--all", "--take", "left"], ["job", "decided", "undecided"]),
         ]
@@ -29,7 +35,9 @@ import Testing
             let json = try outcome.json
             #expect(Set(json.keys) == keys, "\(words)")
             #expect(outcome.out.hasSuffix("}\n") && outcome.out.split(separator: "\n").count == 1, "\(words)")
-            for key in keys { #expect(documented.contains("`\(key)`"), "\(words): \(key) is not in docs/json.md") }
+            for key in keys {
+                #expect(documented.contains("`\(key)`"), "\(words): \(key) is not in docs/json.md")
+            }
         }
     }
 
@@ -66,7 +74,9 @@ import Testing
         try place.twoSides()
         try place.job()
         #expect(!(try place.run("plan", "job").out.contains("\u{1B}[")))
-        #expect(try place.run("plan", "job", environment: ["CLICOLOR_FORCE": "1", "NO_COLOR": ""]).out.contains("\u{1B}[32m+"))
+        #expect(
+            try place.run("plan", "job", environment: ["CLICOLOR_FORCE": "1", "NO_COLOR": ""]).out.contains(
+                "\u{1B}[32m+"))
         let none = try place.run("plan", "job", environment: ["CLICOLOR_FORCE": "1", "NO_COLOR": "1"])
         #expect(!none.out.contains("\u{1B}["))
     }
@@ -79,7 +89,10 @@ import Testing
         try place.sql("a.sqlite", "INSERT INTO \"t\(hostile)\" VALUES ('k\(hostile)', 'v\(hostile)');")
         try place.sql("b.sqlite", "INSERT INTO \"t\(hostile)\" VALUES ('k\(hostile)', 'w\(hostile)');")
         try place.job(tables: "tables: all")
-        for words in [["plan", "job"], ["sync", "job"], ["conflicts", "job"], ["verify", "job"], ["check", "job"], ["runs", "job"], ["status"], ["diff", "a.sqlite", "b.sqlite"]] {
+        for words in [
+            ["plan", "job"], ["sync", "job"], ["conflicts", "job"], ["verify", "job"], ["check", "job"],
+            ["runs", "job"], ["status"], ["diff", "a.sqlite", "b.sqlite"],
+        ] {
             let outcome = try place.run(words: words)
             #expect(!(outcome.out + outcome.err).contains("\u{1B}"), "\(words)")
             #expect(!(outcome.out + outcome.err).contains("\r"), "\(words)")

@@ -12,7 +12,8 @@ import Testing
         let refused = try place.run("plan", "job")
         #expect(refused.status == 2)
         #expect(refused.out.isEmpty)
-        #expect(refused.err.contains("job.yaml:4:20: tables.benches.macth: unknown key; did you mean “match”?"))
+        #expect(
+            refused.err.contains("job.yaml:4:20: tables.benches.macth: unknown key; did you mean “match”?"))
     }
 
     @Test func `a missing job file names those that are there`() throws {
@@ -60,8 +61,10 @@ import Testing
         let refused = try place.run("plan", "job")
         #expect(refused.status == 2)
         #expect(refused.err.contains("field ok: left holds bool, right holds int; declare {convert: bool}"))
-        #expect(refused.err.contains("field made: left holds date, right holds text; declare {convert: text}"))
-        #expect(refused.err.contains("field size: left holds int, right holds double; give both sides one type"))
+        #expect(
+            refused.err.contains("field made: left holds date, right holds text; declare {convert: text}"))
+        #expect(
+            refused.err.contains("field size: left holds int, right holds double; give both sides one type"))
         try place.job(
             tables: "tables: {t: {ignore: [size], fields: {ok: {convert: bool}, made: {convert: text}}}}")
         #expect(try place.run("plan", "job").status == 0)
@@ -100,7 +103,8 @@ import Testing
                 file,
                 """
                 CREATE TABLE site(id INTEGER PRIMARY KEY, code TEXT UNIQUE);
-                CREATE TABLE bench(id INTEGER PRIMARY KEY, code TEXT UNIQUE, site INTEGER REFERENCES site(id));
+                CREATE TABLE bench(id INTEGER PRIMARY KEY, code TEXT UNIQUE, 
+                    site INTEGER REFERENCES site(id));
                 """)
         }
         try place.job(tables: "tables: all")
@@ -121,7 +125,8 @@ import Testing
         #expect(refused.err.contains("a change feed can't be used with match: content"))
     }
 
-    @Test func `a kind of source that this version can't use is said to be so, without its password`() throws {
+    @Test func `a kind of source that this version can't use is said to be so, without its password`() throws
+    {
         let place = try Workplace()
         try place.write(
             "job.yaml",
@@ -161,7 +166,8 @@ import Testing
         try place.agreeing()
         let store = try SQLiteStateStore.open(path: place.path(".dovetail/job.state"), job: "job")
         try await store.lock(
-            as: LockOwner(process: 1, host: "here", user: "someone", command: "dovetail sync", since: 0), patience: 0)
+            as: LockOwner(process: 1, host: "here", user: "someone", command: "dovetail sync", since: 0),
+            patience: 0)
         let refused = try place.run("sync", "job", "--json")
         #expect(refused.status == 1)
         #expect((try refused.json["error"] as? [String: Any])?["code"] as? String == "locked")
@@ -181,6 +187,29 @@ import Testing
         let check = try place.run("check", "job")
         #expect(check.status == 3)
         #expect(check.out.contains("1 with a key that is there already"))
+    }
+
+    @Test func `check tells which values would not arrive as they are`() throws {
+        let place = try Workplace()
+        try place.twoSides()
+        try place.sql("a.sqlite", "UPDATE benches SET kind='many' WHERE code='B1';")
+        try place.job()
+        let check = try place.run("check", "job")
+        #expect(check.status == 3)
+        #expect(check.out.contains("! kind: 1 value on vejle is no int, such as “many” at B1"))
+        let json = try place.run("check", "job", "--json").json
+        let table = try #require((json["tables"] as? [[String: Any]])?.first)
+        #expect((table["losses"] as? [[String: Any]])?.first?["example"] as? String == "many")
+    }
+
+    @Test func `a one-way job says what it leaves alone`() throws {
+        let place = try Workplace()
+        try place.twoSides()
+        try place.job("direction: left-to-right")
+        let synced = try place.run("sync", "job")
+        #expect(synced.status == 0)
+        #expect(synced.out.contains("both sides agree but for 1 record that a rule leaves as they are"))
+        #expect(try place.rows("b.sqlite", "SELECT name FROM benches WHERE code='B2'") == ["Pine"])
     }
 
     @Test func `a side that was emptied stops the run until it is allowed`() throws {
@@ -216,7 +245,8 @@ import Testing
         let place = try Workplace()
         try place.twoSides()
         try place.job()
-        try FileManager.default.setAttributes([.posixPermissions: 0o444], ofItemAtPath: place.path("b.sqlite"))
+        try FileManager.default.setAttributes(
+            [.posixPermissions: 0o444], ofItemAtPath: place.path("b.sqlite"))
         let failed = try place.run("sync", "job")
         #expect(failed.status == 1)
         #expect(failed.err.contains("b.sqlite can't be written to"))

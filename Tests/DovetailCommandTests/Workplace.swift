@@ -7,7 +7,8 @@ final class Workplace {
     let folder: URL
 
     init() throws {
-        folder = FileManager.default.temporaryDirectory.appendingPathComponent("dovetail-\(UUID().uuidString)")
+        folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "dovetail-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     }
 
@@ -117,7 +118,8 @@ final class Workplace {
     /// Two files that agree, synced once.
     func agreeing(records: Int = 30) throws {
         for file in ["a.sqlite", "b.sqlite"] {
-            let values = (1...records).map { "(\($0),'B\($0)','Bench \($0)',\($0 % 4),NULL)" }.joined(separator: ",")
+            let values = (1...records).map { "(\($0),'B\($0)','Bench \($0)',\($0 % 4),NULL)" }.joined(
+                separator: ",")
             try sql(file, Self.benches + "INSERT INTO benches VALUES \(values);")
         }
         try job()

@@ -9,8 +9,8 @@ struct CheckCommand: AsyncParsableCommand {
         commandName: "check",
         abstract: "Can it connect, does the mapping fit, what would be lost in conversion?",
         discussion: """
-            Reads both sides completely and writes nothing. Exits with 0 when every record can be carried over, with \
-            2 when the job file does not fit, with 3 when some records can't be carried over as they are.
+            Reads both sides completely and writes nothing. Exits with 0 when every record can be carried \
+            over, with 2 when the job file does not fit, with 3 when some records can't be carried over as they are.
             """)
 
     @OptionGroup var argument: JobArgument
@@ -45,8 +45,10 @@ struct CheckCommand: AsyncParsableCommand {
         }
         Notes.print(job.loaded.notes)
         for table in found.tables {
-            Console.line(paint.bold(Safe.line(table.name)) + paint.dim("  matched by \(table.identity.matched)"))
-            Console.line("  fields: \(table.fields.map { "\(Safe.line($0.name)) (\($0.type.name))" }.joined(separator: ", "))")
+            Console.line(
+                paint.bold(Safe.line(table.name)) + paint.dim("  matched by \(table.identity.matched)"))
+            let fields = table.fields.map { "\(Safe.line($0.name)) (\($0.type.name))" }
+            Console.line("  fields: \(fields.joined(separator: ", "))")
             for side in Side.allCases { Console.line("  \(labels[side]): \(line(table, side))") }
             for loss in table.losses {
                 let example = loss.example.map { $0.quoted } ?? "text that is not valid UTF-8"
@@ -61,9 +63,13 @@ struct CheckCommand: AsyncParsableCommand {
 
     private func line(_ table: JobInspection.Table, _ side: Side) -> String {
         var parts = ["\(Safe.line(table.tables[side])), \(Words.count(table.counts[side], "record"))"]
-        if table.duplicated[side] > 0 { parts.append("\(table.duplicated[side]) with a key that is there already") }
+        if table.duplicated[side] > 0 {
+            parts.append("\(table.duplicated[side]) with a key that is there already")
+        }
         if table.withoutKey[side] > 0 { parts.append("\(table.withoutKey[side]) with a null in the key") }
-        if let feed = table.feeds[side] { parts.append(feed ? "change feed in place" : "change feed comes with the next sync") }
+        if let feed = table.feeds[side] {
+            parts.append(feed ? "change feed in place" : "change feed comes with the next sync")
+        }
         return parts.joined(separator: ", ")
     }
 }
@@ -128,7 +134,8 @@ private struct CheckJSON: Encodable {
         tables = found.tables.map { table in
             func count(_ side: Side) -> Count {
                 Count(
-                    table: table.tables[side], records: table.counts[side], duplicated: table.duplicated[side],
+                    table: table.tables[side], records: table.counts[side],
+                    duplicated: table.duplicated[side],
                     withoutKey: table.withoutKey[side], feed: table.feeds[side])
             }
             return Table(

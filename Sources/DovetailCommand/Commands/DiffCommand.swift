@@ -9,8 +9,8 @@ struct DiffCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "diff", abstract: "Compare two sources; no job needed.",
         discussion: """
-            Without --match, what identifies a record is found out as init does. Writes nothing. Exits with 0 when \
-            both are equal, with 3 when they differ.
+            Without --match, what identifies a record is found out as init does. Writes nothing. Exits with \
+            0 when both are equal, with 3 when they differ.
             """)
 
     @Argument(help: "The left source: gpkg:PATH, sqlite:PATH, or a path.", completion: .file())

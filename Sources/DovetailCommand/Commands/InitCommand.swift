@@ -105,6 +105,6 @@ struct InitCommand: AsyncParsableCommand {
             if let reason = table.matchReason { Console.line("    \(Safe.line(reason))") }
         }
         for note in draft.notes { Console.line("  " + Paint.stdout.dim("note: ") + Safe.line(note)) }
-        Console.line("Look at it, then: dovetail plan \(Safe.line(path))")
+        Console.line("Look at it, then: dovetail plan \(Words.shell(path))")
     }
 }

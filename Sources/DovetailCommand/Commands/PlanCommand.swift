@@ -30,8 +30,11 @@ struct PlanCommand: AsyncParsableCommand {
             Notes.print(job.loaded.notes)
             try PlanPrinter(labels: plan.labels, limit: list.shown).printPlan(plan)
             if let out {
-                Console.line("Saved as \(out); apply it with: dovetail apply \(out) \(job.name)")
-            } else if !plan.isQuiet {
+                Console.line(
+                    "Saved as \(Safe.line(out)); "
+                        + "apply it with: dovetail apply \(Words.shell(out)) \(job.name)"
+                )
+            } else if !plan.isQuiet, plan.halts.isEmpty {
                 Console.line("Do it with: dovetail sync \(job.name)")
             }
         }

@@ -8,14 +8,15 @@ struct RootCommand: AsyncParsableCommand {
         discussion: """
             A job file says what is kept in agreement:
 
-              dovetail init vejle.gpkg geofa.gpkg    looks at both sides and writes one
-              dovetail plan vejle-geofa              shows what a sync would do; writes nothing
-              dovetail sync vejle-geofa              does it
-              dovetail verify vejle-geofa            proves that both sides agree
+              dovetail init vejle.gpkg geofa.gpkg   look at both, write a job file
+              dovetail plan vejle-geofa             what would a sync do?
+              dovetail sync vejle-geofa             do it
+              dovetail verify vejle-geofa           prove that both sides agree
 
             Exit codes: 0 both sides agree (plan: the plan was made) · 1 it failed, running again is safe · \
-            2 the command or the job file is wrong, nothing was touched · 3 conflicts or rejected records wait \
-            for a person (verify, diff: there are differences) · 4 a limit stopped it before anything was written.
+            2 the command or the job file is wrong, nothing was touched · 3 conflicts or rejected records \
+            wait for a person (verify, diff: there are differences) · 4 a limit stopped it before anything \
+            was written.
             """,
         version: "0.1.0",
         subcommands: [

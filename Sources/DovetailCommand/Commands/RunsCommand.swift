@@ -32,8 +32,8 @@ struct UndoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "undo", abstract: "Plan and apply the inverse of a run.",
         discussion: """
-            Every record that the run wrote goes back to what it was, as long as it still is what the run made of \
-            it; others are refused. The edits it carried over are then waiting again for the next sync.
+            Every record that the run wrote goes back to what it was, as long as it still is what the run \
+            made of it; others are refused. The edits it carried over are then waiting again for the next sync.
             """)
 
     @OptionGroup var argument: JobArgument
@@ -53,7 +53,9 @@ struct UndoCommand: AsyncParsableCommand {
             let report = RunReport(job: job, isFirstMeeting: false, undoing: number)
             let lastRun = try await job.state.runs(limit: 1).first?.number ?? 0
             let synchronizer = job.synchronizer
-            let result = try await Interruption.heeded { try await synchronizer.undo(number, allowing: allowing) }
+            let result = try await Interruption.heeded {
+                try await synchronizer.undo(number, allowing: allowing)
+            }
             job.progress.end()
             return try await report.show(result, after: lastRun, output)
         }

@@ -46,7 +46,9 @@ struct StatusCommand: AsyncParsableCommand {
                 if job != nil { throw error }
                 // One broken file hides no other job.
                 report.jobs.append(JobJSON(file: reference, error: Failure(error).message))
-                if !output.json { Console.line("\(Safe.line(reference)): \(Safe.line(Failure(error).message))") }
+                if !output.json {
+                    Console.line("\(Safe.line(reference)): \(Safe.line(Failure(error).message))")
+                }
             }
         }
         if output.json { Console.json(report) }
@@ -68,21 +70,22 @@ struct StatusCommand: AsyncParsableCommand {
         if let last {
             Console.line("  last " + HistoryPrinter(job: job, json: false).line(of: last))
         } else {
-            Console.line("  has not been run yet; do it with: dovetail sync \(job.path)")
+            Console.line("  has not been run yet; do it with: dovetail sync \(job.name)")
         }
         if let quiet, quiet > last?.started ?? 0 {
             Console.line("  found nothing to do at \(Clock.words(quiet))")
         }
         if json.conflicts > 0 {
-            let decided = json.decided > 0 ? ", \(json.decided) of them decided and waiting for the next sync" : ""
+            let decided =
+                json.decided > 0 ? ", \(json.decided) of them decided and waiting for the next sync" : ""
             Console.line(
                 "  " + paint.magenta(Words.count(json.conflicts, "conflict")) + decided
-                    + ": dovetail conflicts list \(job.path)")
+                    + ": dovetail conflicts list \(job.name)")
         }
         if json.rejected > 0 {
             Console.line(
                 "  " + paint.red(Words.count(json.rejected, "rejected record"))
-                    + ": dovetail conflicts list \(job.path)")
+                    + ": dovetail conflicts list \(job.name)")
         }
         return json
     }

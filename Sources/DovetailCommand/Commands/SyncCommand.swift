@@ -8,8 +8,8 @@ struct SyncCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sync", abstract: "Plan, check limits, apply, verify, remember.",
         discussion: """
-            Exits with 0 when both sides agree, 3 when conflicts or rejected records wait, 4 when a limit stopped it \
-            before anything was written. Interrupt it anywhere and run it again: it completes.
+            Exits with 0 when both sides agree, 3 when conflicts or rejected records wait, 4 when a limit \
+            stopped it before anything was written. Interrupt it anywhere and run it again: it completes.
             """)
 
     @OptionGroup var argument: JobArgument
@@ -36,8 +36,8 @@ struct ApplyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "apply", abstract: "Apply a saved plan (plan --out FILE).",
         discussion: """
-            Records that changed since the plan was made are refused, and nothing else is written than what the \
-            plan says. Without JOB, the job file beside the plan whose name fits is taken.
+            Records that changed since the plan was made are refused, and nothing else is written than what \
+            the plan says. Without JOB, the job file beside the plan whose name fits is taken.
             """)
 
     @Argument(help: "A plan saved by: dovetail plan --out.", completion: .file())

@@ -12,15 +12,20 @@ struct ConflictSelection {
     /// - Throws: ``UsageFailure`` when nothing is named, or nothing of that name waits.
     func select(_ conflicts: [ConflictRecord], _ job: String) throws -> [ConflictRecord] {
         guard all || table != nil || field != nil || !ids.isEmpty else {
-            throw UsageFailure("say which conflicts: their ids, --all, --table T or --field F; see: dovetail conflicts list \(job)")
+            throw UsageFailure(
+                "say which conflicts: their ids, --all, --table T or --field F; "
+                    + "see: dovetail conflicts list \(job)"
+            )
         }
         let named = try ids.isEmpty ? conflicts : ids.map { try one($0, conflicts, job) }
         let meant = named.filter { record in
             (table == nil || record.table == table) && (field == nil || record.isAbout(field ?? ""))
         }
         if meant.isEmpty, !all {
-            let what = [table.map { "in the table \($0)" }, field.map { "about the field \($0)" }].compactMap(\.self)
-            throw UsageFailure("no conflict \(what.joined(separator: " ")) waits; see: dovetail conflicts list \(job)")
+            let what = [table.map { "in the table \($0)" }, field.map { "about the field \($0)" }].compactMap(
+                \.self)
+            throw UsageFailure(
+                "no conflict \(what.joined(separator: " ")) waits; see: dovetail conflicts list \(job)")
         }
         return meant
     }
@@ -31,7 +36,8 @@ struct ConflictSelection {
             throw UsageFailure("no conflict \(id) waits; see: dovetail conflicts list \(job)")
         }
         guard fitting.count == 1 else {
-            throw UsageFailure("several conflicts begin with \(id): \(fitting.map(\.id.text).joined(separator: ", "))")
+            throw UsageFailure(
+                "several conflicts begin with \(id): \(fitting.map(\.id.text).joined(separator: ", "))")
         }
         return record
     }

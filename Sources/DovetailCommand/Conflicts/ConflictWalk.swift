@@ -63,7 +63,8 @@ struct ConflictWalk {
         for (number, row) in rows.enumerated() {
             let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
             let shown =
-                number == 0 ? cells : [cells[0], paint.green(cells[1]), paint.yellow(cells[2]), paint.dim(cells[3])]
+                number == 0
+                ? cells : [cells[0], paint.green(cells[1]), paint.yellow(cells[2]), paint.dim(cells[3])]
             Console.line("    " + shown.joined(separator: "   "))
         }
     }
@@ -103,7 +104,8 @@ struct ConflictWalk {
                         continue asking
                     }
                     do {
-                        let value = try types.value(String(answer.dropFirst()), of: field.field, in: record.table)
+                        let value = try types.value(
+                            String(answer.dropFirst()), of: field.field, in: record.table)
                         choices[field.field] = .value(value)
                     } catch {
                         Console.line("    \(Safe.line("\(error)"))")

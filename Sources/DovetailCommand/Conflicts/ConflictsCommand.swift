@@ -15,7 +15,8 @@ struct ConflictsCommand: AsyncParsableCommand {
 /// `dovetail conflicts list JOB`
 struct ListConflicts: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "Every conflict and rejected record that waits.", discussion: "Exits with 0.")
+        commandName: "list", abstract: "Every conflict and rejected record that waits.",
+        discussion: "Exits with 0.")
 
     @OptionGroup var argument: JobArgument
     @OptionGroup var output: OutputOptions
@@ -44,9 +45,9 @@ struct ListConflicts: AsyncParsableCommand {
             if !rejected.isEmpty { Console.line("\(Words.count(rejected.count, "rejected record")):") }
             for record in rejected { printer.printRejected(record) }
             if !conflicts.isEmpty, conflicts.allSatisfy({ $0.resolution != nil }) {
-                Console.line("carry the decisions out with: dovetail sync \(job.path)")
+                Console.line("carry the decisions out with: dovetail sync \(job.name)")
             } else if !conflicts.isEmpty {
-                Console.line("decide with: dovetail conflicts resolve \(job.path) ID --take left|right")
+                Console.line("decide with: dovetail conflicts resolve \(job.name) ID --take left|right")
             }
         }
     }
@@ -77,7 +78,9 @@ struct ShowConflict: AsyncParsableCommand {
     func run() async throws {
         try await RememberedJob.with(argument.job) { job in
             let conflicts = try await job.state.conflicts()
-            guard let record = try ConflictSelection(ids: [id]).select(conflicts, job.path).first else { return }
+            guard let record = try ConflictSelection(ids: [id]).select(conflicts, job.name).first else {
+                return
+            }
             let layout = try await job.state.load().layouts[record.table]
             guard output.json else {
                 try ConflictPrinter(labels: job.labels.safe).printWhole(record, layout: layout)

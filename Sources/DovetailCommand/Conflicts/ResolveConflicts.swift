@@ -57,29 +57,33 @@ struct ResolveConflicts: AsyncParsableCommand {
             let decisions: [(ConflictRecord, Resolution?)]
             if interactive {
                 let walk = ConflictWalk(labels: job.labels, types: types, json: output.json)
-                let selection = selection.all || selection.ids != [] || table != nil || field != nil
-                let meant = try selection ? self.selection.select(conflicts, job.path) : conflicts
+                let isNarrowed = all || !ids.isEmpty || table != nil || field != nil
+                let meant = try isNarrowed ? selection.select(conflicts, job.name) : conflicts
                 decisions = try await walk.run(meant) { record, resolution in
                     try await job.state.decide([record.id: resolution])
                 }
             } else {
                 decisions = try decide(conflicts, job, types)
-                try await job.state.decide(
-                    Dictionary(decisions.map { ($0.0.id, $0.1) }, uniquingKeysWith: { $1 }))
+                if !decisions.isEmpty {
+                    try await job.state.decide(
+                        Dictionary(decisions.map { ($0.0.id, $0.1) }, uniquingKeysWith: { $1 }))
+                }
             }
             let left = try await job.state.conflicts().count { $0.resolution == nil }
             report(decisions, left, job)
         }
     }
 
-    private var selection: ConflictSelection { ConflictSelection(ids: ids, all: all, table: table, field: field) }
+    private var selection: ConflictSelection {
+        ConflictSelection(ids: ids, all: all, table: table, field: field)
+    }
 
     // MARK: Deciding
 
     private func decide(
         _ conflicts: [ConflictRecord], _ job: RememberedJob, _ types: FieldTypes
     ) throws -> [(ConflictRecord, Resolution?)] {
-        let meant = try selection.select(conflicts, job.path)
+        let meant = try selection.select(conflicts, job.name)
         if forget { return meant.map { ($0, nil) } }
         let side = try take.map { try Self.side($0, job.labels) }
         let values = try set.map(Self.assignment)
@@ -90,12 +94,15 @@ struct ResolveConflicts: AsyncParsableCommand {
     }
 
     private func choice(
-        for record: ConflictRecord, _ side: Side?, _ values: [(field: String, text: String)], _ types: FieldTypes
+        for record: ConflictRecord, _ side: Side?, _ values: [(field: String, text: String)],
+        _ types: FieldTypes
     ) throws -> Resolution.Choice {
         guard !record.fieldsAtStake.isEmpty else {
             guard let side, values.isEmpty else {
                 throw UsageFailure(
-                    "\(record.id.text) is about a deleted record: take the side whose record, or whose delete, shall stand")
+                    "\(record.id.text) is about a deleted record: "
+                        + "take the side whose record, or whose delete, shall stand"
+                )
             }
             return .side(side)
         }
@@ -148,11 +155,12 @@ struct ResolveConflicts: AsyncParsableCommand {
             let words = resolution.map { printer.words($0.choice) } ?? "decision taken back"
             let open = resolution.map { record.open(after: $0.choice) } ?? []
             let rest = open.isEmpty ? "" : "; still open: \(Safe.line(open.joined(separator: ", ")))"
-            Console.line("  \(record.id.text)  \(Safe.line(record.table)) \(record.key.words)  \(words)\(rest)")
+            Console.line(
+                "  \(record.id.text)  \(Safe.line(record.table)) \(record.key.words)  \(words)\(rest)")
         }
         Console.line(
             "\(Words.count(decisions.count, "conflict")) decided, \(left) undecided"
-                + (decisions.isEmpty ? "" : "; carry out with: dovetail sync \(job.path)"))
+                + (decisions.isEmpty ? "" : "; carry out with: dovetail sync \(job.name)"))
     }
 }
 

@@ -8,7 +8,8 @@ enum ExitStatus: Int32 {
     case failed = 1
     /// The command or the job file is wrong; nothing was touched.
     case wrong = 2
-    /// Done, but conflicts or rejected records wait for a person; for `verify` and `diff`: there are differences.
+    /// Done, but conflicts or rejected records wait for a person; for `verify` and `diff`: there are
+    /// differences.
     case waiting = 3
     /// A limit stopped it before anything was written.
     case limited = 4

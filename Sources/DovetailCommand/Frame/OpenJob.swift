@@ -40,7 +40,7 @@ struct OpenJob {
     let progress: Progress
 
     /// What messages tell the user to type.
-    var name: String { path }
+    var name: String { Words.shell(path) }
 
     /// Opens a job, does `work`, and closes it whatever happens.
     /// - Parameter writing: whether the job's memory may be made and changed.
@@ -104,6 +104,9 @@ struct RememberedJob {
     let path: String
     let file: JobFile
     let state: any StateStore
+
+    /// What messages tell the user to type.
+    var name: String { Words.shell(path) }
 
     var labels: Sides<String> { Sides(left: file.left.label, right: file.right.label) }
 

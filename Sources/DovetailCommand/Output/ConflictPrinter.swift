@@ -78,7 +78,8 @@ struct ConflictPrinter {
         }
         let widths = (0..<4).map { column in rows.map { $0[column].count }.max() ?? 0 }
         for (row, mark) in zip(rows, marks) {
-            let line = zip(row.dropLast(), widths).map { $0 + String(repeating: " ", count: $1 - $0.count) + "  " }
+            let line =
+                zip(row.dropLast(), widths).map { $0 + String(repeating: " ", count: $1 - $0.count) + "  " }
                 .joined() + (row.last ?? "")
             Console.line((mark ? paint.magenta("! ") : "  ") + line)
         }

@@ -19,7 +19,9 @@ struct HistoryPrinter {
             Console.json(RunsJSON(job: job.file.job, runs: runs.map { RunJSON($0) }))
             return
         }
-        if runs.isEmpty { Console.line("\(job.file.job) has not been run yet; do it with: dovetail sync \(job.path)") }
+        if runs.isEmpty {
+            Console.line("\(job.file.job) has not been run yet; do it with: dovetail sync \(job.name)")
+        }
         for run in runs { Console.line(line(of: run)) }
     }
 
@@ -28,17 +30,22 @@ struct HistoryPrinter {
     func printRun(_ number: Int64, limit: Int) async throws {
         let runs = try await job.state.runs(limit: .max)
         guard let run = runs.first(where: { $0.number == number }) else {
-            let known = runs.isEmpty ? "there is none yet" : "the history has runs \(runs.last?.number ?? 0) to \(runs[0].number)"
+            let known =
+                runs.isEmpty
+                ? "there is none yet" : "the history has runs \(runs.last?.number ?? 0) to \(runs[0].number)"
             throw UsageFailure("there is no run \(number); \(known)")
         }
         if json {
-            Console.raw(String(JSON.text(OneRunJSON(job: job.file.job, run: RunJSON(run))).dropLast()) + ",\"changes\":[")
+            Console.raw(
+                String(JSON.text(OneRunJSON(job: job.file.job, run: RunJSON(run))).dropLast())
+                    + ",\"changes\":[")
         } else {
             Console.line(line(of: run))
         }
         var shown = 0
         while shown < limit {
-            let chunk = try await job.state.changes(of: number, offset: shown, limit: min(2000, limit - shown))
+            let chunk = try await job.state.changes(
+                of: number, offset: shown, limit: min(2000, limit - shown))
             if chunk.isEmpty { break }
             for (index, change) in chunk.enumerated() {
                 let line = ChangeLine(change)
@@ -70,7 +77,9 @@ struct HistoryPrinter {
             paint.bold("run \(run.number)"), Clock.words(run.started), run.kind.rawValue, colour(status),
         ]
         let tables = run.counts.sorted { $0.key < $1.key }.compactMap { name, counts -> String? in
-            var words = Side.allCases.compactMap { side in Words.writes(counts[side]).map { "\(labels[side]) \($0)" } }
+            var words = Side.allCases.compactMap { side in
+                Words.writes(counts[side]).map { "\(labels[side]) \($0)" }
+            }
             if counts.conflicts > 0 { words.append(Words.count(counts.conflicts, "conflict")) }
             if counts.refusals > 0 { words.append("\(counts.refusals) refused") }
             return words.isEmpty ? nil : "\(Safe.line(name)): \(words.joined(separator: ", "))"
@@ -107,9 +116,12 @@ struct HistoryPrinter {
             default: "\(name): \(old ?? new ?? "")"
             }
         }
-        var text = "\(symbol) \(target)  \(line.valuesRemoved ? "(values are not kept)" : fields.joined(separator: ", "))"
+        var text =
+            "\(symbol) \(target)  "
+            + (line.valuesRemoved ? "(values are not kept)" : fields.joined(separator: ", "))
         if change.outcome != .applied {
-            text += paint.red("  \(change.outcome.rawValue)") + (change.reason.map { ": \(Safe.line($0))" } ?? "")
+            text +=
+                paint.red("  \(change.outcome.rawValue)") + (change.reason.map { ": \(Safe.line($0))" } ?? "")
         }
         return text
     }

@@ -140,7 +140,9 @@ struct PlanPrinter {
             total.unchanged += table.unchanged
         }
         let isQuiet = total.isQuiet && total.conflicts + total.refusals == 0
+        let kept =
+            total.kept > 0 ? " but for \(Words.count(total.kept, "record")) left as they are by rule" : ""
         Console.line(
-            paint.bold("In total: ") + (isQuiet ? "nothing to do, both sides agree" : summary(total)))
+            paint.bold("In total: ") + (isQuiet ? "nothing to do, both sides agree\(kept)" : summary(total)))
     }
 }

@@ -91,14 +91,20 @@ struct RunReport {
             let total = Side.allCases.reduce(0) { $0 + result.totals.writes[$1].total }
             let agree =
                 undoing.map { "; run \($0) is undone, and the next sync plans its edits again" }
-                ?? (result.status == .agreed ? ", both sides agree" : "")
+                ?? (result.status == .agreed ? ", both sides agree\(kept(result))" : "")
             let what = total == 0 ? "nothing had to be written" : "\(Words.count(total, "record")) written"
             Console.line("Run \(run): \(what)\(agree)")
         } else if result.status == .agreed {
-            Console.line("nothing to do, both sides agree")
+            Console.line("nothing to do, both sides agree\(kept(result))")
         } else {
             Console.line("nothing to do until what waits is decided")
         }
+    }
+
+    /// What a rule leaves different on purpose.
+    private func kept(_ result: RunResult) -> String {
+        let kept = result.counts.values.reduce(0) { $0 + $1.kept }
+        return kept == 0 ? "" : " but for \(Words.count(kept, "record")) that a rule leaves as they are"
     }
 
     private func show(_ conflicts: [ConflictRecord]) {
@@ -125,7 +131,8 @@ struct RunReport {
 
     // MARK: What was written
 
-    /// Writes per table and side. The plan's counts tell them when everything went as planned; else the history.
+    /// Writes per table and side. The plan's counts tell them when everything went as planned; else the
+    /// history.
     private func tally(
         _ result: RunResult, after lastRun: Int64
     ) async throws -> [String: Sides<PlanCounts.Writes>] {

@@ -28,6 +28,14 @@ enum Words {
         "\(number) \(number == 1 ? one : many ?? one + "s")"
     }
 
+    /// A path as a person would type it into a shell.
+    static func shell(_ path: String) -> String {
+        let isPlain = path.unicodeScalars.allSatisfy {
+            $0.properties.isAlphabetic || "0123456789_-./@+:".unicodeScalars.contains($0)
+        }
+        return isPlain ? path : "'" + Safe.line(path).replacing("'", with: "'\\''") + "'"
+    }
+
     /// “2 inserts, 1 update”; nil for nothing.
     static func writes(_ writes: PlanCounts.Writes) -> String? {
         let parts = [(writes.inserts, "insert"), (writes.updates, "update"), (writes.deletes, "delete")]

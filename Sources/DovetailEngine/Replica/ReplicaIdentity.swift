@@ -21,7 +21,8 @@ public struct ReplicaMark: Sendable, Hashable, Codable {
 public struct ReplicaIdentity: Sendable, Hashable {
     /// The marks of the job that were found; a copy of the other side carries that side's mark.
     public var marks: [ReplicaMark]
-    /// For replicas that can't hold a mark: a number that only ever grows as the replica changes.
+    /// A number that only ever grows as the replica changes, where the store has one; it serves on sides that hold no
+    /// mark.
     public var changeCounter: Int64?
 
     public init(marks: [ReplicaMark], changeCounter: Int64? = nil) {

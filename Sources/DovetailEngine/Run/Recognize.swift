@@ -22,12 +22,12 @@ struct Recognition: Sendable {
             if identity.marks.contains(where: { $0.side == side && $0.state != state.identity }) {
                 meetsAnew = "\(label) was synced by this job before, but what was agreed then is lost"
             }
+            // The first run was cut short, and may have agreed on something all the same.
+            checkCounter(side, state, identity, label)
             return
         }
         guard state.marked[side] else {
-            if let last = state.changeCounters[side], let now = identity.changeCounter, now < last {
-                halts.append(.replaced(side: side, reason: "it is older than it was (a restored backup?)"))
-            }
+            checkCounter(side, state, identity, label)
             return
         }
         let newest = max(state.generation, state.pendingGeneration ?? 0)
@@ -46,6 +46,14 @@ struct Recognition: Sendable {
         } else {
             halts.append(.replaced(side: side, reason: "it carries no mark of the last run (another file under its name?)"))
         }
+    }
+
+    /// A side without a mark has at least as many changes behind it as the last run saw.
+    private mutating func checkCounter(
+        _ side: Side, _ state: JobState, _ identity: ReplicaIdentity, _ label: String
+    ) {
+        guard let last = state.changeCounters[side], let now = identity.changeCounter, now < last else { return }
+        halts.append(.replaced(side: side, reason: "it is older than it was (a restored backup?)"))
     }
 }
 

@@ -1,7 +1,8 @@
 public import Dovetail
 import DovetailEngine
 
-/// What `dovetail check` finds: how the sides fit, how many records there are, and what could not be carried over.
+/// What `dovetail check` finds: how the sides fit, how many records there are, and what could not be
+/// carried over.
 ///
 /// Both sides are read completely, and nothing is written.
 public struct JobInspection: Sendable {
@@ -79,7 +80,8 @@ public struct JobInspection: Sendable {
                 name: name, tables: table.views.map(\.table), identity: table.schema.identity,
                 fields: table.schema.fields, counts: found.map { $0?.count ?? 0 },
                 duplicated: found.map { $0?.duplicated ?? 0 }, withoutKey: found.map { $0?.withoutKey ?? 0 },
-                feeds: found.map { $0?.hasFeed }, losses: (found.left?.losses ?? []) + (found.right?.losses ?? []))
+                feeds: found.map { $0?.hasFeed },
+                losses: (found.left?.losses ?? []) + (found.right?.losses ?? []))
         }
     }
 }
@@ -156,9 +158,12 @@ extension FieldType {
             let words = (geometry.wkb.withUnsafeBytes { WKB.typeName($0) } ?? "").split(separator: " ")
             guard let name = words.first else { return false }
             let dimensions = words.dropFirst().joined()
-            guard kind.hasZ || !dimensions.contains("Z"), kind.hasM || !dimensions.contains("M") else { return false }
+            guard kind.hasZ || !dimensions.contains("Z"), kind.hasM || !dimensions.contains("M") else {
+                return false
+            }
             // Types such as CURVE stand for several others.
-            return name == kind.type || ["GEOMETRY", "CURVE", "SURFACE", "GEOMETRYCOLLECTION"].contains(kind.type)
+            return name == kind.type
+                || ["GEOMETRY", "CURVE", "SURFACE", "GEOMETRYCOLLECTION"].contains(kind.type)
         default: return false
         }
     }

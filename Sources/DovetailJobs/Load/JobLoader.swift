@@ -26,8 +26,8 @@ public struct JobLoader: Sendable {
     /// Opens both sides and maps them onto each other. Writes nothing.
     ///
     /// - Parameter state: the job's memory, to tell what vanished from what never was there.
-    /// - Throws: ``JobFileError`` with every problem; `RunHalted` when a side that an earlier run saw is gone;
-    ///   `ReplicaError` when a side can't be read.
+    /// - Throws: ``JobFileError`` with every problem; `RunHalted` when a side that an earlier run saw is
+    ///   gone; `ReplicaError` when a side can't be read.
     public func load(state: JobState? = nil) async throws -> LoadedJob {
         let replicas = try replicas()
         do {
@@ -35,6 +35,7 @@ public struct JobLoader: Sendable {
             var mapper = JobMapper(file, descriptions, known: Set((state?.layouts ?? [:]).keys))
             let tables = mapper.map()
             guard mapper.problems.isEmpty else { throw JobFileError(problems: mapper.problems) }
+            try await checkFilters(of: tables, replicas)
             let job = SyncJob(
                 name: file.job, labels: Sides(left: file.left.label, right: file.right.label),
                 replicas: replicas, tables: tables, limits: limits, retention: retention,
@@ -104,6 +105,30 @@ public struct JobLoader: Sendable {
         _ work: @Sendable () async throws -> Success
     ) async -> Result<Success, any Error> {
         do { return .success(try await work()) } catch { return .failure(error) }
+    }
+
+    /// Only the replica can tell whether a condition in its own language is one.
+    private func checkFilters(of tables: [JobTable], _ replicas: Sides<any Replica>) async throws {
+        var problems: [JobFileError.Problem] = []
+        for side in Dovetail.Side.allCases {
+            let filtered = tables.filter { $0.views[side].filter != nil }
+            guard !filtered.isEmpty else { continue }
+            let observation = try await replicas[side].observe()
+            for table in filtered {
+                do {
+                    _ = try await observation.isEmpty(table.views[side])
+                } catch let error as ReplicaError where error.kind == .unsuitable {
+                    let path = ["tables", table.schema.name, "where", side.rawValue]
+                        .reduce(NodePath()) { $0.key($1) }
+                    problems.append(file.problem(at: path.text, error.message))
+                } catch {
+                    await observation.finish()
+                    throw error
+                }
+            }
+            await observation.finish()
+        }
+        if !problems.isEmpty { throw JobFileError(problems: problems) }
     }
 
     // MARK: Rules of the whole job

@@ -22,7 +22,8 @@ public struct ReplicaFactory: Sendable {
 
     /// A factory of one's own: for tests, and for replicas that live in a program.
     ///
-    /// - Parameter make: given a source, the name that messages use, and the seconds to wait for a busy store.
+    /// - Parameter make: given a source, the name that messages use, and the seconds to wait for a busy
+    ///   store.
     public init(_ make: @escaping @Sendable (SourceReference, String, Double) throws -> any Replica) {
         self.make = make
     }

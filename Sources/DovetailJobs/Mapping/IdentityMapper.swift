@@ -3,8 +3,9 @@ import DovetailEngine
 
 /// Decides how the records of one table find each other.
 ///
-/// What the file says is checked. Where it says nothing, a key that both sides declare is taken; a number that each
-/// store gives to its own rows never is, because the sides number differently and would overwrite each other.
+/// What the file says is checked. Where it says nothing, a key that both sides declare is taken; a number
+/// that each store gives to its own rows never is, because the sides number differently and would
+/// overwrite each other.
 struct IdentityMapper {
     let file: JobFile
     let table: JobFile.Table
@@ -99,14 +100,16 @@ struct IdentityMapper {
                 isSound = false
                 report(
                     "match",
-                    "\(label): records of \(descriptions[side].name) can't be told apart by content: \(reason)",
+                    "\(label): records of \(descriptions[side].name) "
+                        + "can't be told apart by content: \(reason)",
                     hint: "write match: [FIELD]")
             }
             if file.changeFeed(of: table, on: side.fileSide) {
                 isSound = false
                 report(
                     table.changeFeed == nil ? nil : "change_feed",
-                    "a change feed can't be used with match: content, because every record has to be looked at",
+                    "a change feed can't be used with match: content, "
+                        + "because every record has to be looked at",
                     hint: "write change_feed: false for this table")
                 break
             }

@@ -95,7 +95,8 @@ struct JobMapper {
         return MappedTable(said: table, descriptions: both, fields: fields, identity: identity)
     }
 
-    /// The table on a side; one that is missing is a halt when an earlier run saw it, else a mistake in the file.
+    /// The table on a side; one that is missing is a halt when an earlier run saw it, else a mistake in
+    /// the file.
     private mutating func description(_ table: JobFile.Table, _ side: Side) -> TableDescription? {
         let name = table.name(on: side.fileSide)
         if let found = descriptions[side].first(where: { $0.name == name }) { return found }

@@ -24,8 +24,8 @@ struct MappedTable {
     }
 }
 
-/// Finds which fields hold the key of a record in another table: as the file says, or as foreign keys of either
-/// side do.
+/// Finds which fields hold the key of a record in another table: as the file says, or as foreign keys of
+/// either side do.
 struct ReferenceMapper {
     let file: JobFile
     let tables: [MappedTable]

@@ -2,7 +2,8 @@ import Dovetail
 import DovetailEngine
 import Foundation
 
-/// Looks at two sources and drafts a job that fits them: what `dovetail init` writes and `dovetail diff` uses.
+/// Looks at two sources and drafts a job that fits them: what `dovetail init` writes and `dovetail diff`
+/// uses.
 public struct JobScaffold: Sendable {
     private let sources: Sides<SourceReference>
     private let factory: ReplicaFactory

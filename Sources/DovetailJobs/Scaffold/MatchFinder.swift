@@ -95,7 +95,8 @@ struct MatchFinder {
             guard Double(shared) >= Self.leastOverlap * Double(smaller) else { continue }
             return (
                 .fields(names),
-                "\(unique) on both sides\(declared); \(shared) of \(counts.left) and \(counts.right) records meet"
+                "\(unique) on both sides\(declared); \(shared) of \(counts.left) "
+                    + "and \(counts.right) records meet"
             )
         }
         return nil
@@ -103,7 +104,8 @@ struct MatchFinder {
 
     private struct Scan {
         var count = 0
-        /// The values of each candidate; nil for one that is null or repeated somewhere, or was not asked for.
+        /// The values of each candidate; nil for one that is null or repeated somewhere, or was not asked
+        /// for.
         var keys: [Set<UInt64>?]
     }
 
@@ -147,8 +149,8 @@ struct MatchFinder {
         guard Double(equal) >= Self.leastOverlap * Double(smaller) else { return nil }
         return (
             .id,
-            "no field is a key, but both sides use the same ids: \(equal) of \(counts.left) and \(counts.right) "
-                + "records under one id are equal"
+            "no field is a key, but both sides use the same ids: \(equal) of \(counts.left) "
+                + "and \(counts.right) records under one id are equal"
         )
     }
 

@@ -1,6 +1,5 @@
 import Dovetail
 import DovetailEngine
-import Foundation
 import GRDB
 
 /// The marks by which a file is recognised, in a small table of its own.
@@ -25,7 +24,7 @@ struct ReplicaMarks {
                 return ReplicaMark(job: job, side: side, state: row["state"], generation: row["generation"])
             }
         }
-        return ReplicaIdentity(marks: marks, changeCounter: isWritable ? nil : changeCounter(db))
+        return ReplicaIdentity(marks: marks, changeCounter: changeCounter(db))
     }
 
     func stamp(_ mark: ReplicaMark, _ db: Database) throws {
@@ -44,12 +43,8 @@ struct ReplicaMarks {
             arguments: [mark.job, mark.side.rawValue, mark.state, mark.generation])
     }
 
-    private var isWritable: Bool {
-        let folder = (place.path as NSString).deletingLastPathComponent
-        return FileManager.default.isWritableFile(atPath: place.path)
-            && FileManager.default.isWritableFile(atPath: folder.isEmpty ? "." : folder)
-    }
-
+    /// SQLite counts the transactions of a file in its header: a file restored from a backup shows a lower count. That
+    /// serves where no mark is left, on a side that is only read.
     private func changeCounter(_ db: Database) -> Int64? {
         db.sqliteConnection.flatMap { FileHeader($0) }?.changeCounter
     }

@@ -22,7 +22,7 @@ enum GeoPackageContents {
         try db.execute(
             sql: """
                 INSERT INTO gpkg_extensions (table_name, column_name, extension_name, definition, scope)
-                SELECT ?1, NULL, 'dovetail_sync', 'https://dovetail.invalid/geopackage', 'read-write'
+                SELECT ?1, NULL, 'dovetail_sync', 'Marks and change feeds of Dovetail, a synchroniser; no layers', 'read-write'
                 WHERE NOT EXISTS (
                     SELECT 1 FROM gpkg_extensions WHERE table_name = ?1 AND extension_name = 'dovetail_sync')
                 """,
