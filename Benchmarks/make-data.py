@@ -3,6 +3,7 @@
 it (half updated, a quarter deleted, a quarter inserted), each side other rows. Seeded: the same N gives the same files.
 
     make-data.py DIRECTORY N
+    make-data.py --edit FILE SEED N      only changes 1 % of the rows of a file
 """
 import os
 import random
@@ -110,6 +111,8 @@ def edit(path, seed, count):
 
 
 def main():
+    if sys.argv[1] == "--edit":
+        return edit(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
     directory, count = sys.argv[1], int(sys.argv[2])
     os.makedirs(directory, exist_ok=True)
     base = os.path.join(directory, "base.gpkg")

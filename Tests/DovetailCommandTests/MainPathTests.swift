@@ -144,6 +144,19 @@ import Testing
         #expect(wrong.err.contains("is no plan of dovetail plan --out"))
     }
 
+    @Test func `an applied plan does not claim that what it leaves waiting agrees`() throws {
+        let place = try Workplace()
+        try place.twoSides()
+        try place.job()
+        try place.run("sync", "job")
+        try place.sql("a.sqlite", "UPDATE benches SET kind=9 WHERE code='B1';")
+        try place.run("plan", "job", "--out", "p.json")
+        let applied = try place.run("apply", "p.json", "job")
+        #expect(applied.status == 3)
+        #expect(applied.out.contains("1 record written\n"))
+        #expect(applied.out.contains("1 conflict:"))
+    }
+
     @Test func `runs show what changed, and undo takes it back`() throws {
         let place = try Workplace()
         try place.agreeing()

@@ -44,9 +44,11 @@ public struct LinkedPlanner {
     ///
     /// Base records are keyed by the left id and carry the right id as their right locator. `right` was joined with
     /// mirrored base records, so its bases are turned back here.
+    /// - Parameter unlinked: pairs whose links an undo dropped before it was cut short.
     /// - Throws: ``PackingError`` when a record is damaged; whatever `planner`'s output throws.
     public func plan<Output>(
-        left: SideChanges, right: SideChanges, intents: [Intent], firstMeeting: Bool, fieldCount: Int,
+        left: SideChanges, right: SideChanges, intents: [Intent],
+        unlinked: [(left: RecordKey, right: RecordKey)] = [], firstMeeting: Bool, fieldCount: Int,
         into planner: inout Planner<Output>
     ) throws {
         var touched: [RecordKey: (base: BaseRecord, left: Record?, right: Record?)] = [:]
@@ -78,6 +80,11 @@ public struct LinkedPlanner {
             // A link that was found again has to be remembered even when neither side has changed since.
             if case .unchanged = entry.decision, adoptedKeys.contains(key) { entry.decision = .agree }
             try planner.emit(entry)
+        }
+
+        for (left, right) in reunite(unlinked, &newLeft, &newRight) {
+            try planner.emit(
+                try planner.plan(key: left.key, base: nil, seen: Sides(left: left, right: right)))
         }
 
         let pairs = try Pairing(fieldCount: fieldCount, pairsNear: firstMeeting).pair(left: newLeft, right: newRight)
@@ -161,6 +168,24 @@ public struct LinkedPlanner {
         newLeft = unlinked.left.rest
         newRight = unlinked.right.rest
         return adopted
+    }
+
+    /// Pairs records that an undo, cut short before it wrote, had unlinked.
+    private func reunite(
+        _ unlinked: [(left: RecordKey, right: RecordKey)], _ newLeft: inout [Record], _ newRight: inout [Record]
+    ) -> [(left: Record, right: Record)] {
+        guard !unlinked.isEmpty else { return [] }
+        var sides = Sides(left: Unlinked(newLeft), right: Unlinked(newRight))
+        var pairs: [(left: Record, right: Record)] = []
+        for pair in unlinked where sides.left.holds(pair.left) && sides.right.holds(pair.right) {
+            guard let left = sides.left.take(key: pair.left), let right = sides.right.take(key: pair.right) else {
+                continue
+            }
+            pairs.append((left, right))
+        }
+        newLeft = sides.left.rest
+        newRight = sides.right.rest
+        return pairs
     }
 
     /// New records of one side, found by key or by content.

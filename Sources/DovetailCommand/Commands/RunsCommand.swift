@@ -50,7 +50,7 @@ struct UndoCommand: AsyncParsableCommand {
         let number = run
         guard !dryRun else { return try await show(number) }
         let status = try await OpenJob.with(argument.job, writing: true, output) { job in
-            let report = RunReport(job: job, isFirstMeeting: false, undoing: number)
+            let report = RunReport(job: job, undoing: number)
             let lastRun = try await job.state.runs(limit: 1).first?.number ?? 0
             let synchronizer = job.synchronizer
             let result = try await Interruption.heeded {

@@ -20,7 +20,7 @@ struct SyncCommand: AsyncParsableCommand {
         let allowing = try allow.allowances()
         let status = try await OpenJob.with(argument.job, writing: true, output) { job in
             let before = try await job.state.load()
-            let report = RunReport(job: job, isFirstMeeting: before.generation == 0)
+            let report = RunReport(job: job, isFirstMeeting: before.generation == 0, provesAgreement: true)
             let lastRun = try await job.state.runs(limit: 1).first?.number ?? 0
             let synchronizer = job.synchronizer
             let result = try await Interruption.heeded { try await synchronizer.sync(allowing: allowing) }
@@ -56,7 +56,7 @@ struct ApplyCommand: AsyncParsableCommand {
         let reference = try job ?? jobOption ?? file.jobBeside()
         let url = file.url
         let status = try await OpenJob.with(reference, writing: true, output) { job in
-            let report = RunReport(job: job, isFirstMeeting: false)
+            let report = RunReport(job: job)
             let lastRun = try await job.state.runs(limit: 1).first?.number ?? 0
             let synchronizer = job.synchronizer
             let result = try await Interruption.heeded {

@@ -12,7 +12,11 @@ struct RunReport {
     /// Conflicts and rejected records listed.
     private static let listed = 20
 
-    init(job: OpenJob, isFirstMeeting: Bool, undoing: Int64? = nil) {
+    /// A sync looks at everything; an applied plan only at its own records.
+    private let provesAgreement: Bool
+
+    init(job: OpenJob, isFirstMeeting: Bool = false, provesAgreement: Bool = false, undoing: Int64? = nil) {
+        self.provesAgreement = provesAgreement
         self.undoing = undoing
         self.job = job
         self.isFirstMeeting = isFirstMeeting
@@ -45,11 +49,14 @@ struct RunReport {
         let writes = try await tally(result, after: lastRun)
         let conflicts = try await job.state.conflicts()
         let rejected = try await job.state.rejections()
-        let status: ExitStatus = result.status == .agreed ? .agreed : .waiting
+        // An applied plan says nothing about conflicts that were there before.
+        let isAgreed = result.status == .agreed && conflicts.isEmpty && rejected.isEmpty
+        let status: ExitStatus = isAgreed ? .agreed : .waiting
         if output.json {
             Console.json(
                 Report(
-                    job: job.file.job, run: result.run, status: result.status, firstMeeting: isFirstMeeting,
+                    job: job.file.job, run: result.run, status: isAgreed ? .agreed : .waiting,
+                    firstMeeting: isFirstMeeting,
                     meetsAnew: result.plan.meetsAnew, left: job.loaded.job.labels.left,
                     right: job.loaded.job.labels.right, overtaken: result.totals.overtaken,
                     tables: result.plan.tableNames.map { name in
@@ -60,7 +67,7 @@ struct RunReport {
                     rejected: rejected.map { RejectedJSON($0) }))
             return status
         }
-        show(result, writes)
+        show(result, writes, isAgreed: isAgreed)
         show(conflicts)
         show(rejected)
         if result.totals.overtaken > 0 {
@@ -71,7 +78,9 @@ struct RunReport {
         return status
     }
 
-    private func show(_ result: RunResult, _ writes: [String: Sides<PlanCounts.Writes>]) {
+    private func show(
+        _ result: RunResult, _ writes: [String: Sides<PlanCounts.Writes>], isAgreed: Bool
+    ) {
         if isFirstMeeting {
             Console.line("The sides met for the first time: what is equal was paired, nothing was deleted.")
             Notes.print(job.loaded.notes)
@@ -91,10 +100,10 @@ struct RunReport {
             let total = Side.allCases.reduce(0) { $0 + result.totals.writes[$1].total }
             let agree =
                 undoing.map { "; run \($0) is undone, and the next sync plans its edits again" }
-                ?? (result.status == .agreed ? ", both sides agree\(kept(result))" : "")
+                ?? (isAgreed && provesAgreement ? ", both sides agree\(kept(result))" : "")
             let what = total == 0 ? "nothing had to be written" : "\(Words.count(total, "record")) written"
             Console.line("Run \(run): \(what)\(agree)")
-        } else if result.status == .agreed {
+        } else if isAgreed {
             Console.line("nothing to do, both sides agree\(kept(result))")
         } else {
             Console.line("nothing to do until what waits is decided")

@@ -235,6 +235,7 @@ struct Applier {
             if failure.rejection.dependsOnOthers, !isRetry {
                 waiting.append((table, entry))
             } else {
+                try rememberPart(entry, refusedBy: failure.side, now, outcomes, name, into: &memory)
                 reject(entry, failure.side, failure.rejection, name, into: &memory)
             }
         } else if wasOvertaken {
@@ -258,6 +259,33 @@ struct Applier {
                 rejection: Unsettled.Rejection(
                     side: side, reason: rejection.reason, seen: entry.seen.map { $0?.fields.digest }),
                 isRetried: rejection.dependsOnOthers, since: run))
+    }
+
+    /// One side took its part of a merge and the other refused its own: the fields that were carried over are agreed,
+    /// the others stay as the base has them. Without this an edit of these fields would look like one of both sides.
+    private func rememberPart(
+        _ entry: PlanEntry, refusedBy side: Side, _ now: Sides<Record?>, _ outcomes: Sides<WriteOutcome?>,
+        _ table: String, into memory: inout Memory
+    ) throws {
+        guard kind != .undo, var base = entry.base, let wanted = entry.write(on: side.other)?.result,
+            let left = now.left, let right = now.right
+        else { return }
+        switch outcomes[side.other] {
+        case .applied?, .already?: break
+        default: return
+        }
+        let sent = try wanted.slices()
+        let standing = try (side == .left ? left : right).fields.slices()
+        let l = try left.fields.slices()
+        let r = try right.fields.slices()
+        var agreed = Sides<[Int: ArraySlice<UInt8>]>(left: [:], right: [:])
+        for field in sent.indices where sent[field] == standing[field] {
+            agreed.left[field] = l[field]
+            agreed.right[field] = r[field]
+        }
+        base.left = try base.left.replacing(agreed.left)
+        base.right = try base.right.replacing(agreed.right)
+        memory.agreed.append((table, base))
     }
 
     /// Invariant: an undo writes when the memory is as before the run that it takes back. Cut short, it leaves records

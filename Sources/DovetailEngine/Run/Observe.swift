@@ -40,7 +40,9 @@ struct Observer {
 
         var unsettled = meetsAnew || mappingChanged ? Unsettled() : try await state.unsettled(of: name)
         // An undo brings the sides apart, not together: its writes say nothing about a base.
-        let intents = try await state.openIntents(of: name).filter { !$0.decided.contains(.takenBack) }
+        let open = try await state.openIntents(of: name)
+        let intents = open.filter { !$0.decided.contains(.takenBack) }
+        let takenBack = open.filter { $0.decided.contains(.takenBack) }
         unsettled.interrupted = interrupted(intents, baseKnown: carriesBase)
         var planner = Planner(schema: table.schema, rules: table.rules, unsettled: unsettled, output: planned.spool)
 
@@ -49,7 +51,7 @@ struct Observer {
         }
         if case .content = table.schema.identity {
             events(.observing(table: name, byFeed: false))
-            try await planLinked(table, planned, intents, into: &planner)
+            try await planLinked(table, planned, intents, takenBack, into: &planner)
         } else if let keys = try await changedKeys(table, planned, pending) {
             events(.observing(table: name, byFeed: true))
             try await planKeys(keys, table, into: &planner)
@@ -122,7 +124,7 @@ struct Observer {
     }
 
     private func planLinked(
-        _ table: JobTable, _ planned: PlannedTable, _ intents: [JournalEntry],
+        _ table: JobTable, _ planned: PlannedTable, _ intents: [JournalEntry], _ takenBack: [JournalEntry],
         into planner: inout Planner<PlanSpool>
     ) async throws {
         var left = LinkedPlanner.SideChanges()
@@ -139,8 +141,11 @@ struct Observer {
             }
             return LinkedPlanner.Intent(side: entry.side, source: source.key, record: after)
         }
+        let unlinked = takenBack.compactMap { entry in
+            entry.seen.left.flatMap { left in entry.seen.right.map { (left: left.key, right: $0.key) } }
+        }
         try LinkedPlanner().plan(
-            left: left, right: right, intents: sent, firstMeeting: planned.baseCount == 0,
+            left: left, right: right, intents: sent, unlinked: unlinked, firstMeeting: planned.baseCount == 0,
             fieldCount: table.schema.fields.count, into: &planner)
         planner.note(
             PlanCounts.Seen(left: joinedLeft.leftCount, right: joinedRight.leftCount, base: planned.baseCount),

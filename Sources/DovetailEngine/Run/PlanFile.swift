@@ -194,6 +194,7 @@ extension Synchronizer {
                 guard let lines = lines.byTable[table.schema.name] else { continue }
                 let planned = try await planned(lines, table, stored, observations)
                 halts += job.limits.check(table.schema.name, planned.counts, baseCount: planned.baseCount)
+                halts += try await emptied(planned, observations)
                 tables.append(planned)
             }
             halts += job.limits.check(total: tables.reduce(0) { $0 + $1.counts.left.total + $1.counts.right.total })
@@ -253,6 +254,18 @@ extension Synchronizer {
             }
         }
         return planned
+    }
+
+    /// A file lists only what is written, so whether a side was emptied has to be asked.
+    private func emptied(_ planned: PlannedTable, _ observations: Sides<any Observation>) async throws -> [Halt] {
+        guard job.limits.stopsOnEmptySide, planned.baseCount > 0 else { return [] }
+        var halts: [Halt] = []
+        for side in Side.allCases where planned.counts[side.other].deletes > 0 {
+            if try await observations[side].isEmpty(planned.table.views[side]) {
+                halts.append(.sideEmptied(table: planned.table.schema.name, side: side, had: planned.baseCount))
+            }
+        }
+        return halts
     }
 
     /// The left ids of linked records, by right ids; none where the sides share a key.

@@ -166,7 +166,7 @@ extension Synchronizer {
             let other = changes.last { $0.entry.side == side.other }
             let otherMade = other.map(\.entry.after) ?? last.entry.seen[side.other]?.fields
             let isOfThatRun = (side == .left ? base?.right : base?.left) == otherMade
-            let made = isOfThatRun ? (side == .left ? base?.left : base?.right) : nil
+            let made = isOfThatRun && last.entry.after != nil ? (side == .left ? base?.left : base?.right) : nil
             let isAsMade = now[side]?.fields == last.entry.after || (now[side] != nil && now[side]?.fields == made)
             guard isAsMade else {
                 return PlanEntry(
