@@ -44,11 +44,12 @@ let package = Package(
             swiftSettings: strict),
 
         // Floor 3: replicas and state stores.
-        .target(name: "DovetailMemory", dependencies: ["DovetailEngine"], swiftSettings: strict),
+        .target(
+            name: "DovetailMemory", dependencies: ["Dovetail", "DovetailEngine"], swiftSettings: strict),
         .target(
             name: "DovetailSQLite",
             dependencies: [
-                "DovetailEngine",
+                "Dovetail", "DovetailEngine",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
@@ -57,24 +58,28 @@ let package = Package(
         // Floor 4: job files.
         .target(
             name: "DovetailJobs",
-            dependencies: ["DovetailSQLite", .product(name: "Yams", package: "Yams")],
+            dependencies: [
+                "Dovetail", "DovetailEngine", "DovetailSQLite",
+                .product(name: "Yams", package: "Yams"),
+            ],
             swiftSettings: strict),
 
         // Floor 5: the command.
         .executableTarget(
             name: "DovetailCommand",
             dependencies: [
-                "DovetailJobs",
+                "Dovetail", "DovetailEngine", "DovetailJobs",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
 
         // How we know.
         .target(
-            name: "DovetailConformance", dependencies: ["DovetailEngine"], swiftSettings: strict),
+            name: "DovetailConformance", dependencies: ["Dovetail", "DovetailEngine"], swiftSettings: strict),
         .target(
             name: "DovetailSimulation",
-            dependencies: ["DovetailMemory"],
+            dependencies: ["Dovetail", "DovetailEngine", "DovetailMemory"],
             swiftSettings: strict),
         .executableTarget(
             name: "DovetailSimulate",
@@ -101,7 +106,15 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "DovetailJobsTests", dependencies: ["DovetailJobs"], swiftSettings: strict),
-        .testTarget(name: "DovetailCommandTests", dependencies: ["DovetailCommand"], swiftSettings: strict),
+            name: "DovetailJobsTests",
+            dependencies: [
+                "Dovetail", "DovetailEngine", "DovetailJobs", "DovetailSQLite",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "DovetailCommandTests",
+            dependencies: ["DovetailCommand", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict),
     ]
 )

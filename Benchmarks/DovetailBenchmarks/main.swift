@@ -19,7 +19,8 @@ let changedPerMille = arguments.dropFirst().first ?? 10
 let schema = TableSchema(
     "t",
     fields: [
-        Field("id", .int), Field("name", .text), Field("city", .text), Field("status", .int), Field("size", .double),
+        Field("id", .int), Field("name", .text), Field("city", .text), Field("status", .int),
+        Field("size", .double),
         Field("changed", .text), Field("geom", .geometry(GeometryKind(type: "POINT", srid: 4326))),
     ], identity: .match(["id"]))
 

@@ -20,7 +20,8 @@ public protocol ConformanceHarness: Sendable {
     func insert(_ row: [String: Value], into table: String, of replica: any Replica) async throws
     /// Sets columns of the rows in which `key` holds `value`.
     func update(
-        _ columns: [String: Value], where key: String, is value: Value, in table: String, of replica: any Replica
+        _ columns: [String: Value], where key: String, is value: Value, in table: String,
+        of replica: any Replica
     ) async throws
     /// Deletes the rows in which `key` holds `value`.
     func delete(where key: String, is value: Value, from table: String, of replica: any Replica) async throws
@@ -153,7 +154,9 @@ struct Subject {
 
     func apply(_ writes: [ReplicaWrite]) async throws -> [WriteOutcome] {
         let result = try await replica.apply(writes, to: view)
-        try expect(result.outcomes.count == writes.count, "\(result.outcomes.count) outcomes for \(writes.count) writes")
+        try expect(
+            result.outcomes.count == writes.count,
+            "\(result.outcomes.count) outcomes for \(writes.count) writes")
         return result.outcomes
     }
 

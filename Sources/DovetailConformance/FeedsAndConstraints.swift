@@ -8,18 +8,25 @@ extension Conformance {
             try await Subject.with(
                 harness, fields: keyed, identity: .match(["name"]), isKeyed: false, wantsChangeFeed: true
             ) { subject in
-                for name in ["a", "b", "c", "d"] { try await subject.insert(.int(1), .text(name), .double(0)) }
+                for name in ["a", "b", "c", "d"] {
+                    try await subject.insert(.int(1), .text(name), .double(0))
+                }
                 try await subject.replica.prepare([subject.view])
-                guard let start = try await subject.looking({ try await $0.feedPosition(of: subject.view) }) else {
+                guard let start = try await subject.looking({ try await $0.feedPosition(of: subject.view) })
+                else {
                     throw ConformanceFailure(description: "there is no feed after prepare")
                 }
                 let quiet = try await subject.looking { try await $0.changes(of: subject.view, since: start) }
                 try expect(quiet?.keys == [], "a quiet feed names \(String(describing: quiet))")
-                try await harness.update(["size": .double(5)], where: "name", is: .text("a"), in: "things", of: subject.replica)
-                try await harness.update(["name": .text("z")], where: "name", is: .text("b"), in: "things", of: subject.replica)
+                try await harness.update(
+                    ["size": .double(5)], where: "name", is: .text("a"), in: "things", of: subject.replica)
+                try await harness.update(
+                    ["name": .text("z")], where: "name", is: .text("b"), in: "things", of: subject.replica)
                 try await harness.delete(where: "name", is: .text("c"), from: "things", of: subject.replica)
                 try await subject.insert(.int(2), .text("e"), .double(0))
-                let changed = try await subject.looking { try await $0.changes(of: subject.view, since: start) }
+                let changed = try await subject.looking {
+                    try await $0.changes(of: subject.view, since: start)
+                }
                 let wanted = ["a", "b", "c", "e", "z"].map { RecordKey([Value.text($0)]) }
                 try expect(changed?.keys == wanted, "the feed names \(changed?.keys.map(\.words) ?? [])")
                 guard let end = changed?.cursor else { return }
@@ -35,7 +42,9 @@ extension Conformance {
                 let result = try await subject.replica.apply(
                     [subject.inserting(.int(1), .text("a"), .double(1))], to: subject.view)
                 let end = try await subject.looking { try await $0.feedPosition(of: subject.view) }
-                try expect(result.feed?.before == start && result.feed?.after == end, "the range is \(String(describing: result.feed))")
+                try expect(
+                    result.feed?.before == start && result.feed?.after == end,
+                    "the range is \(String(describing: result.feed))")
             }
         },
         ConformanceCheck("a cursor of another feed is not understood, rather than misread") { harness in
@@ -53,7 +62,9 @@ extension Conformance {
     ]
 
     static let constraints: [ConformanceCheck] = [
-        ConformanceCheck("a record that the store refuses is set aside with its reason, and the others go through") { harness in
+        ConformanceCheck(
+            "a record that the store refuses is set aside with its reason, and the others go through"
+        ) { harness in
             guard harness.abilities.checksUniqueKeys else { return }
             try await Subject.with(harness, fields: keyed, uniqueKeys: [["name"]]) { subject in
                 try await subject.insert(.int(1), .text("taken"), .double(0))
@@ -65,7 +76,9 @@ extension Conformance {
                 guard case .rejected(let rejection) = outcomes[1] else {
                     throw ConformanceFailure(description: "a second unique value gave \(outcomes[1])")
                 }
-                try expect(rejection.reason.contains("name"), "the reason does not name the field: \(rejection.reason)")
+                try expect(
+                    rejection.reason.contains("name"),
+                    "the reason does not name the field: \(rejection.reason)")
                 let ids = try await subject.snapshot().map { try $0.fields.value(at: 0) }
                 try expect(ids == [.int(1), .int(2), .int(4)], "records are \(ids)")
             }
@@ -78,7 +91,8 @@ extension Conformance {
                 }
                 let seen = try await subject.snapshot()
                 let outcomes = try await subject.apply([
-                    try subject.updating(seen[0], ["name": .text("b")]), try subject.updating(seen[1], ["name": .text("c")]),
+                    try subject.updating(seen[0], ["name": .text("b")]),
+                    try subject.updating(seen[1], ["name": .text("c")]),
                     try subject.updating(seen[2], ["name": .text("a")]),
                 ])
                 for outcome in outcomes {
@@ -90,10 +104,12 @@ extension Conformance {
                 try expect(names == [.text("b"), .text("c"), .text("a")], "names are \(names)")
             }
         },
-        ConformanceCheck("a child waits for its parent in the same batch, and is refused without one") { harness in
+        ConformanceCheck("a child waits for its parent in the same batch, and is refused without one") {
+            harness in
             guard harness.abilities.checksForeignKeys else { return }
             let fields = [Field("id", .int), Field("parent", .int)]
-            let foreign = TableDescription.ForeignKey(columns: ["parent"], table: "things", targetColumns: ["id"])
+            let foreign = TableDescription.ForeignKey(
+                columns: ["parent"], table: "things", targetColumns: ["id"])
             try await Subject.with(harness, fields: fields, foreignKeys: [foreign]) { subject in
                 let outcomes = try await subject.apply([
                     subject.inserting(.int(2), .int(1)), subject.inserting(.int(1), .null),

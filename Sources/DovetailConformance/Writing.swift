@@ -8,9 +8,12 @@ extension Conformance {
                 let fields = [Field("id", .int), Field("value", type)]
                 try await Subject.with(harness, fields: fields) { subject in
                     let values = samples(type) + [.null]
-                    let writes = values.enumerated().map { subject.inserting(.int(Int64($0.offset)), $0.element) }
+                    let writes = values.enumerated().map {
+                        subject.inserting(.int(Int64($0.offset)), $0.element)
+                    }
                     for (value, outcome) in zip(values, try await subject.apply(writes)) {
-                        guard case .applied(let record?) = outcome, try record.fields.value(at: 1) == value else {
+                        guard case .applied(let record?) = outcome, try record.fields.value(at: 1) == value
+                        else {
                             throw ConformanceFailure(description: "\(type.name) \(value.words): \(outcome)")
                         }
                     }
@@ -19,7 +22,8 @@ extension Conformance {
                 }
             }
         },
-        ConformanceCheck("insert, update and delete do what they say, and give back the record as it is then") { harness in
+        ConformanceCheck("insert, update and delete do what they say, and give back the record as it is then")
+        { harness in
             try await Subject.with(harness, fields: keyed) { subject in
                 let inserted = try await subject.apply([subject.inserting(.int(1), .text("a"), .double(1))])
                 guard case .applied(let record?) = inserted[0] else {
@@ -27,7 +31,8 @@ extension Conformance {
                 }
                 try expect(try await subject.snapshot() == [record], "the outcome is not what is there")
                 let updated = try await subject.apply([try subject.updating(record, ["name": .text("b")])])
-                guard case .applied(let changed?) = updated[0], try changed.fields.value(at: 1) == .text("b") else {
+                guard case .applied(let changed?) = updated[0], try changed.fields.value(at: 1) == .text("b")
+                else {
                     throw ConformanceFailure(description: "the update gave \(updated[0])")
                 }
                 let deleted = try await subject.apply([subject.deleting(changed)])
@@ -41,7 +46,8 @@ extension Conformance {
                 let seen = try await subject.snapshot()
                 for id in 1...2 {
                     try await harness.update(
-                        ["name": .text("theirs")], where: "id", is: .int(Int64(id)), in: "things", of: subject.replica)
+                        ["name": .text("theirs")], where: "id", is: .int(Int64(id)), in: "things",
+                        of: subject.replica)
                 }
                 let outcomes = try await subject.apply([
                     try subject.updating(seen[0], ["name": .text("ours")]), subject.deleting(seen[1]),
@@ -50,7 +56,8 @@ extension Conformance {
                 ])
                 try expect(outcomes[0] == .overtaken && outcomes[1] == .overtaken, "overwrote: \(outcomes)")
                 try expect(outcomes[3] == .overtaken, "an insert over another record: \(outcomes[3])")
-                if case .applied = outcomes[2] {} else {
+                if case .applied = outcomes[2] {
+                } else {
                     throw ConformanceFailure(description: "the others were held up: \(outcomes[2])")
                 }
                 let names = try await subject.snapshot().map { try $0.fields.value(at: 1) }
@@ -84,25 +91,30 @@ extension Conformance {
                 let seen = try await part.snapshot()
                 _ = try await part.apply([try part.updating(seen[0], ["size": .double(2)])])
                 let values = try await subject.snapshot()[0].fields.values()
-                try expect(values == [.int(1), .text("a"), .double(2), .text("mine")], "the record is \(values)")
+                try expect(
+                    values == [.int(1), .text("a"), .double(2), .text("mine")], "the record is \(values)")
             }
         },
         ConformanceCheck("a key can change") { harness in
-            try await Subject.with(harness, fields: keyed, identity: .match(["name"]), isKeyed: false) { subject in
+            try await Subject.with(harness, fields: keyed, identity: .match(["name"]), isKeyed: false) {
+                subject in
                 try await subject.insert(.int(1), .text("a"), .double(1))
                 let seen = try await subject.snapshot()
                 let moved = ReplicaWrite(
                     key: seen[0].key, locator: seen[0].locator, expected: seen[0].fields,
                     write: .update(PackedRecord([.int(1), .text("b"), .double(1)]), fields: [1]))
                 let outcomes = try await subject.apply([moved])
-                guard case .applied(let record?) = outcomes[0], record.key == RecordKey([Value.text("b")]) else {
+                guard case .applied(let record?) = outcomes[0], record.key == RecordKey([Value.text("b")])
+                else {
                     throw ConformanceFailure(description: "the outcome is \(outcomes[0])")
                 }
             }
         },
         ConformanceCheck("ten thousand writes go through in one batch") { harness in
             try await Subject.with(harness, fields: keyed) { subject in
-                let writes = (0..<10_000).map { subject.inserting(.int(Int64($0)), .text("name \($0)"), .double(0.5)) }
+                let writes = (0..<10_000).map {
+                    subject.inserting(.int(Int64($0)), .text("name \($0)"), .double(0.5))
+                }
                 for outcome in try await subject.apply(writes) {
                     guard case .applied(.some) = outcome else {
                         throw ConformanceFailure(description: "an insert gave \(outcome)")
@@ -119,7 +131,9 @@ extension Conformance {
             let fields = [Field("name", .text), Field("size", .double)]
             try await Subject.with(harness, fields: fields, identity: .content, isKeyed: false) { subject in
                 let write = subject.inserting(.text("same"), .double(1))
-                let outcomes = try await subject.apply([write, write, subject.inserting(.text("other"), .double(2))])
+                let outcomes = try await subject.apply([
+                    write, write, subject.inserting(.text("other"), .double(2)),
+                ])
                 let keys = try outcomes.map { outcome -> RecordKey in
                     guard case .applied(let record?) = outcome else {
                         throw ConformanceFailure(description: "an insert gave \(outcome)")
@@ -148,7 +162,8 @@ extension Conformance {
                 let other = try await subject.looking { try await $0.identity(job: "other") }
                 try expect(other.marks.isEmpty, "another job sees the mark")
                 let tables = try await subject.replica.describe()
-                try expect(tables.map(\.name) == ["things"], "the mark shows as a table: \(tables.map(\.name))")
+                try expect(
+                    tables.map(\.name) == ["things"], "the mark shows as a table: \(tables.map(\.name))")
             }
         },
     ]

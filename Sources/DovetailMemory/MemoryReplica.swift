@@ -17,7 +17,8 @@ public actor MemoryReplica: Replica {
 
     public init(name: String = "memory", tables: [MemoryTable], holdsMarks: Bool = true) {
         self.name = name
-        self.tables = Dictionary(tables.map { ($0.description.name, $0) }, uniquingKeysWith: { first, _ in first })
+        self.tables = Dictionary(
+            tables.map { ($0.description.name, $0) }, uniquingKeysWith: { first, _ in first })
         self.holdsMarks = holdsMarks
     }
 
@@ -27,7 +28,9 @@ public actor MemoryReplica: Replica {
     public func table(_ name: String) -> MemoryTable? { tables[name] }
 
     /// Changes a table as another writer would.
-    public func edit<Result: Sendable>(_ name: String, _ change: @Sendable (inout MemoryTable) -> Result) -> Result? {
+    public func edit<Result: Sendable>(_ name: String, _ change: @Sendable (inout MemoryTable) -> Result)
+        -> Result?
+    {
         guard var table = tables[name] else { return nil }
         let result = change(&table)
         tables[name] = table
@@ -53,7 +56,8 @@ public actor MemoryReplica: Replica {
 
     /// Empties or replaces everything, as another file under the same name would.
     public func replace(with tables: [MemoryTable]) {
-        self.tables = Dictionary(tables.map { ($0.description.name, $0) }, uniquingKeysWith: { first, _ in first })
+        self.tables = Dictionary(
+            tables.map { ($0.description.name, $0) }, uniquingKeysWith: { first, _ in first })
         marks = []
         changeCounter = 0
         feedIdentity += 1
@@ -67,7 +71,8 @@ public actor MemoryReplica: Replica {
 
     public func observe() async throws -> any Observation {
         MemoryObservation(
-            replica: name, tables: tables, marks: marks, changeCounter: changeCounter, feedIdentity: feedIdentity)
+            replica: name, tables: tables, marks: marks, changeCounter: changeCounter,
+            feedIdentity: feedIdentity)
     }
 
     public func prepare(_ views: [TableView]) async throws {
@@ -91,7 +96,9 @@ public actor MemoryReplica: Replica {
             for position in open {
                 let outcome = carryOut(writes[position], &table, view, &index)
                 outcomes[position] = outcome
-                if case .rejected(let rejection) = outcome, rejection.dependsOnOthers { refused.append(position) }
+                if case .rejected(let rejection) = outcome, rejection.dependsOnOthers {
+                    refused.append(position)
+                }
             }
             if refused.isEmpty { break }
             if refused.count == open.count {
@@ -129,7 +136,8 @@ public actor MemoryReplica: Replica {
     /// Unique values that go round in a circle: each write is refused for the sake of the others. Together they are
     /// fine, so they are let through together, or not at all.
     private func swapUnique(
-        _ refused: [Int], _ writes: [ReplicaWrite], _ outcomes: inout [WriteOutcome?], _ table: inout MemoryTable,
+        _ refused: [Int], _ writes: [ReplicaWrite], _ outcomes: inout [WriteOutcome?],
+        _ table: inout MemoryTable,
         _ view: TableView, _ index: inout KeyIndex
     ) {
         var trial = table
@@ -142,7 +150,9 @@ public actor MemoryReplica: Replica {
             if case .applied = outcome { through[position] = outcome }
         }
         trial.description.uniqueKeys = unique
-        guard !through.isEmpty, trial.rows.allSatisfy({ constraint($0.value, $0.key, trial) == nil }) else { return }
+        guard !through.isEmpty, trial.rows.allSatisfy({ constraint($0.value, $0.key, trial) == nil }) else {
+            return
+        }
         table = trial
         index = trialIndex
         for (position, outcome) in through { outcomes[position] = outcome }
@@ -204,7 +214,8 @@ public actor MemoryReplica: Replica {
 
     /// The outcome with the record as the store gives it back once the whole batch is in.
     private func settled(
-        _ write: ReplicaWrite, _ outcome: WriteOutcome, _ table: MemoryTable, _ view: TableView, _ index: KeyIndex
+        _ write: ReplicaWrite, _ outcome: WriteOutcome, _ table: MemoryTable, _ view: TableView,
+        _ index: KeyIndex
     ) -> WriteOutcome {
         guard case .applied(let inserted) = outcome, let wanted = write.write.result else { return outcome }
         if write.key == nil, let inserted, case .int(let id)? = try? inserted.key.values().first {
@@ -242,7 +253,8 @@ public actor MemoryReplica: Replica {
             let found = parents?.rows.values.contains { parent in
                 foreign.targetColumns.map { parent[$0] ?? .null } == values
             }
-            let isItself = foreign.table == description.name && foreign.targetColumns.map { row[$0] ?? .null } == values
+            let isItself =
+                foreign.table == description.name && foreign.targetColumns.map { row[$0] ?? .null } == values
             if found != true, !isItself { return "\(foreign.table) has no such record" }
         }
         return nil

@@ -27,7 +27,8 @@ public struct MemoryTable: Sendable {
     public init(_ schema: TableSchema) {
         self.init(
             TableDescription(
-                name: schema.name, columns: schema.fields.map { ColumnDescription(name: $0.name, type: $0.type) }))
+                name: schema.name,
+                columns: schema.fields.map { ColumnDescription(name: $0.name, type: $0.type) }))
     }
 
     /// Adds a row, and returns its id.

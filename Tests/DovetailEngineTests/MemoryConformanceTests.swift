@@ -15,7 +15,8 @@ struct MemoryConformanceTests {
 struct MemoryHarness: ConformanceHarness {
     var abilities: ConformanceAbilities {
         ConformanceAbilities(types: [
-            .bool, .int, .double, .decimal, .text, .bytes, .date, .time, .timestamp, .timestampWithZone, .interval,
+            .bool, .int, .double, .decimal, .text, .bytes, .date, .time, .timestamp, .timestampWithZone,
+            .interval,
             .uuid, .json, .list(.int), .geometry(GeometryKind(type: "POINT", srid: 4326)), .blob,
         ])
     }
@@ -36,7 +37,8 @@ struct MemoryHarness: ConformanceHarness {
     }
 
     func update(
-        _ columns: [String: Value], where key: String, is value: Value, in table: String, of replica: any Replica
+        _ columns: [String: Value], where key: String, is value: Value, in table: String,
+        of replica: any Replica
     ) async throws {
         await edit(replica, table) { table in
             for (id, row) in table.rows where row[key] == value {
@@ -45,7 +47,8 @@ struct MemoryHarness: ConformanceHarness {
         }
     }
 
-    func delete(where key: String, is value: Value, from table: String, of replica: any Replica) async throws {
+    func delete(where key: String, is value: Value, from table: String, of replica: any Replica) async throws
+    {
         await edit(replica, table) { table in
             for (id, row) in table.rows where row[key] == value { table.delete(id) }
         }

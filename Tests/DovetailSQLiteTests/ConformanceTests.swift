@@ -28,7 +28,9 @@ final class SQLiteHarness: ConformanceHarness {
     init(kind: SQLiteReplica.Kind) { self.kind = kind }
 
     var abilities: ConformanceAbilities {
-        var types: [FieldType] = [.bool, .int, .double, .text, .bytes, .date, .time, .timestampWithZone, .uuid, .json]
+        var types: [FieldType] = [
+            .bool, .int, .double, .text, .bytes, .date, .time, .timestampWithZone, .uuid, .json,
+        ]
         if kind == .sqlite {
             types.append(.timestamp)
         } else {
@@ -96,15 +98,18 @@ final class SQLiteHarness: ConformanceHarness {
     }
 
     func update(
-        _ columns: [String: Value], where key: String, is value: Value, in table: String, of replica: any Replica
+        _ columns: [String: Value], where key: String, is value: Value, in table: String,
+        of replica: any Replica
     ) async throws {
         let names = columns.keys.sorted()
         let set = names.map { "\"\($0)\" = ?" }.joined(separator: ", ")
         try run(
-            "UPDATE \"\(table)\" SET \(set) WHERE \"\(key)\" IS ?", names.map { columns[$0] ?? .null } + [value], replica)
+            "UPDATE \"\(table)\" SET \(set) WHERE \"\(key)\" IS ?",
+            names.map { columns[$0] ?? .null } + [value], replica)
     }
 
-    func delete(where key: String, is value: Value, from table: String, of replica: any Replica) async throws {
+    func delete(where key: String, is value: Value, from table: String, of replica: any Replica) async throws
+    {
         try run("DELETE FROM \"\(table)\" WHERE \"\(key)\" IS ?", [value], replica)
     }
 

@@ -271,7 +271,9 @@ struct ReplicaApplyTests {
                 let replica = fixture.replica()
                 let view = try await replica.view("t", .match(["code"]), feed: true)
                 try await replica.prepare([view])
-                let writes = try await replica.update(view, where: { $0[0] == .text("a") }) { $0[0] = .text("c") }
+                let writes = try await replica.update(view, where: { $0[0] == .text("a") }) {
+                    $0[0] = .text("c")
+                }
                 let first = try await replica.apply(writes, to: view).outcomes[0]
                 #expect(first.isApplied)
                 #expect(first.record?.key == RecordKey([.text("c")]))

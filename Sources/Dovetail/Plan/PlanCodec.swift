@@ -74,7 +74,9 @@ extension Decision {
             self = .write(writes, decided: decided)
         case 3: self = .conflict(try Conflict(from: &reader))
         case 4:
-            guard let reason = KeepReason(rawValue: try reader.string()) else { throw PackingError("a reason") }
+            guard let reason = KeepReason(rawValue: try reader.string()) else {
+                throw PackingError("a reason")
+            }
             self = .keep(reason)
         case 5: self = .refuse(try Refusal(from: &reader))
         default: throw PackingError("an unknown decision")

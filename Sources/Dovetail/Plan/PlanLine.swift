@@ -72,7 +72,8 @@ public struct PlanLine: Sendable, Codable {
             reason = conflict.reason(labels: labels)
             if case .fields(let fields) = conflict {
                 self.conflict = fields.map {
-                    FieldConflictLine(field: $0.field, base: $0.base, left: $0.left, right: $0.right, cause: $0.cause)
+                    FieldConflictLine(
+                        field: $0.field, base: $0.base, left: $0.left, right: $0.right, cause: $0.cause)
                 }
             }
         case .keep(let why):
@@ -128,7 +129,8 @@ public struct PlanLine: Sendable, Codable {
         return entry
     }
 
-    private static func rebuilt(_ line: SideWrite, on record: Record?, _ schema: TableSchema) throws -> Write {
+    private static func rebuilt(_ line: SideWrite, on record: Record?, _ schema: TableSchema) throws -> Write
+    {
         if line.verb == "delete" { return .delete }
         var values = try record?.fields.values() ?? schema.fields.map { _ in Value.null }
         var positions: [Int] = []

@@ -10,7 +10,8 @@ public struct Difference: Sendable, Hashable {
     public var isDuplicated: Bool
 
     public init(
-        table: String, key: RecordKey, left: Record?, right: Record?, fields: [Int], isDuplicated: Bool = false
+        table: String, key: RecordKey, left: Record?, right: Record?, fields: [Int],
+        isDuplicated: Bool = false
     ) {
         self.table = table
         self.key = key

@@ -22,7 +22,9 @@ struct FieldMerger: Sendable {
         let r = try right.slices()
         let baseLeft = try base?.left.slices()
         let baseRight = try base?.right.slices()
-        guard l.count == schema.fields.count, r.count == l.count, baseLeft.map({ $0.count == l.count }) ?? true else {
+        guard l.count == schema.fields.count, r.count == l.count,
+            baseLeft.map({ $0.count == l.count }) ?? true
+        else {
             throw PackingError("it has \(l.count) and \(r.count) fields where \(schema.fields.count) are due")
         }
 
@@ -35,7 +37,8 @@ struct FieldMerger: Sendable {
             let leftChanged = try baseLeft.map { try !same($0[index], l[index], options) } ?? true
             let rightChanged = try baseRight.map { try !same($0[index], r[index], options) } ?? true
             switch try outcome(
-                index, leftChanged, rightChanged, l[index], r[index], base: baseLeft?[index], left, right, resolution)
+                index, leftChanged, rightChanged, l[index], r[index], base: baseLeft?[index], left, right,
+                resolution)
             {
             case .stands: break
             case .take(.left, let why):
@@ -64,7 +67,8 @@ struct FieldMerger: Sendable {
         fields.isEmpty ? nil : .update(try record.replacing(fields), fields: fields.keys.sorted())
     }
 
-    private func same(_ a: ArraySlice<UInt8>, _ b: ArraySlice<UInt8>, _ options: FieldOptions) throws -> Bool {
+    private func same(_ a: ArraySlice<UInt8>, _ b: ArraySlice<UInt8>, _ options: FieldOptions) throws -> Bool
+    {
         if a == b { return true }
         if options.isExact { return false }
         return options.equal(try value(a), try value(b))
@@ -76,7 +80,8 @@ struct FieldMerger: Sendable {
     }
 
     private func outcome(
-        _ index: Int, _ leftChanged: Bool, _ rightChanged: Bool, _ l: ArraySlice<UInt8>, _ r: ArraySlice<UInt8>,
+        _ index: Int, _ leftChanged: Bool, _ rightChanged: Bool, _ l: ArraySlice<UInt8>,
+        _ r: ArraySlice<UInt8>,
         base: ArraySlice<UInt8>?, _ left: PackedRecord, _ right: PackedRecord, _ resolution: Resolution?
     ) throws -> Outcome {
         let field = schema.fields[index]

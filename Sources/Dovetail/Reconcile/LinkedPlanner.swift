@@ -58,7 +58,8 @@ public struct LinkedPlanner {
         }
         for (rightKey, change) in right.linked {
             let base = BaseRecord(
-                key: RecordKey(bytes: change.base.rightLocator), left: change.base.right, right: change.base.left,
+                key: RecordKey(bytes: change.base.rightLocator), left: change.base.right,
+                right: change.base.left,
                 rightLocator: rightKey.bytes)
             if touched[base.key] != nil {
                 touched[base.key]?.right = change.now
@@ -87,13 +88,15 @@ public struct LinkedPlanner {
                 try planner.plan(key: left.key, base: nil, seen: Sides(left: left, right: right)))
         }
 
-        let pairs = try Pairing(fieldCount: fieldCount, pairsNear: firstMeeting).pair(left: newLeft, right: newRight)
+        let pairs = try Pairing(fieldCount: fieldCount, pairsNear: firstMeeting).pair(
+            left: newLeft, right: newRight)
         for (left, right) in pairs.equal + pairs.near {
             try planner.emit(
                 try planner.plan(key: left.key, base: nil, seen: Sides(left: left, right: right)))
         }
         for record in pairs.leftOnly {
-            try planner.emit(try planner.plan(key: record.key, base: nil, seen: Sides(left: record, right: nil)))
+            try planner.emit(
+                try planner.plan(key: record.key, base: nil, seen: Sides(left: record, right: nil)))
         }
         for record in pairs.rightOnly {
             let key = Self.key(ofUnlinkedRight: record.key)
@@ -172,13 +175,15 @@ public struct LinkedPlanner {
 
     /// Pairs records that an undo, cut short before it wrote, had unlinked.
     private func reunite(
-        _ unlinked: [(left: RecordKey, right: RecordKey)], _ newLeft: inout [Record], _ newRight: inout [Record]
+        _ unlinked: [(left: RecordKey, right: RecordKey)], _ newLeft: inout [Record],
+        _ newRight: inout [Record]
     ) -> [(left: Record, right: Record)] {
         guard !unlinked.isEmpty else { return [] }
         var sides = Sides(left: Unlinked(newLeft), right: Unlinked(newRight))
         var pairs: [(left: Record, right: Record)] = []
         for pair in unlinked where sides.left.holds(pair.left) && sides.right.holds(pair.right) {
-            guard let left = sides.left.take(key: pair.left), let right = sides.right.take(key: pair.right) else {
+            guard let left = sides.left.take(key: pair.left), let right = sides.right.take(key: pair.right)
+            else {
                 continue
             }
             pairs.append((left, right))

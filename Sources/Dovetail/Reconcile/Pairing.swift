@@ -80,15 +80,19 @@ public struct Pairing: Sendable {
             takenLeft.insert(l)
             takenRight.insert(r)
         }
-        result.leftOnly = result.leftOnly.enumerated().filter { !takenLeft.contains($0.offset) }.map(\.element)
-        result.rightOnly = result.rightOnly.enumerated().filter { !takenRight.contains($0.offset) }.map(\.element)
+        result.leftOnly = result.leftOnly.enumerated().filter { !takenLeft.contains($0.offset) }.map(
+            \.element)
+        result.rightOnly = result.rightOnly.enumerated().filter { !takenRight.contains($0.offset) }.map(
+            \.element)
     }
 
     private func groupDigests(_ slices: [ArraySlice<UInt8>], _ groups: Int) -> [Digest] {
         (0..<groups).map { group in
             var writer = ByteWriter()
             writer.put(byte: UInt8(truncatingIfNeeded: group))
-            for (index, slice) in slices.enumerated() where index % groups == group { writer.put(counted: slice) }
+            for (index, slice) in slices.enumerated() where index % groups == group {
+                writer.put(counted: slice)
+            }
             return Digest(of: writer.bytes)
         }
     }

@@ -34,7 +34,8 @@ public struct Planner<Output: PlanSink>: JoinSink {
         }
         // With an adopted base the sides may be "unchanged", and still the store has to learn that base.
         entry.decision = try reconciler.reconcile(
-            base: base, left: seen.left?.fields, right: seen.right?.fields, resolution: unsettled.resolutions[key])
+            base: base, left: seen.left?.fields, right: seen.right?.fields,
+            resolution: unsettled.resolutions[key])
         if case .unchanged = entry.decision, unsettled.interrupted[key] != nil { entry.decision = .agree }
         if case .write(let writes, _) = entry.decision {
             if let refusal = invalidText(entry, writes) ?? rejectedBefore(entry) {
@@ -54,7 +55,8 @@ public struct Planner<Output: PlanSink>: JoinSink {
     public mutating func finish(_ join: MergeJoin, complete: Bool) {
         counts.unchanged += join.unchanged
         if complete {
-            counts.records = PlanCounts.Seen(left: join.leftCount, right: join.rightCount, base: join.baseCount)
+            counts.records = PlanCounts.Seen(
+                left: join.leftCount, right: join.rightCount, base: join.baseCount)
         }
     }
 

@@ -49,7 +49,9 @@ public struct Reconciler: Sendable {
     }
 
     /// First meeting: no base, so nothing can have been deleted.
-    private func meet(_ left: PackedRecord?, _ right: PackedRecord?, _ resolution: Resolution?) throws -> Decision {
+    private func meet(_ left: PackedRecord?, _ right: PackedRecord?, _ resolution: Resolution?) throws
+        -> Decision
+    {
         switch (left, right) {
         case (nil, nil): return .unchanged
         case (let record?, nil): return carry(record, from: .left)
@@ -75,8 +77,10 @@ public struct Reconciler: Sendable {
         if case .side(let winner)? = resolution?.choice {
             let write: Decision =
                 winner == side
-                ? self.write(.delete, on: side.other, decided: [Decided(field: nil, winner: winner, by: .person)])
-                : self.write(.insert(other), on: side, decided: [Decided(field: nil, winner: winner, by: .person)])
+                ? self.write(
+                    .delete, on: side.other, decided: [Decided(field: nil, winner: winner, by: .person)])
+                : self.write(
+                    .insert(other), on: side, decided: [Decided(field: nil, winner: winner, by: .person)])
             return write
         }
         if let source = rules.direction.source, source != side {
@@ -102,7 +106,8 @@ public struct Reconciler: Sendable {
             let winner: Side = rules.conflicts == .left ? .left : .right
             let decided = [Decided(field: nil, winner: winner, by: .policy)]
             return winner == side
-                ? write(.delete, on: side.other, decided: decided) : write(.insert(other), on: side, decided: decided)
+                ? write(.delete, on: side.other, decided: decided)
+                : write(.insert(other), on: side, decided: decided)
         default:
             return .conflict(.deletedAgainstChanged(deleted: side))
         }

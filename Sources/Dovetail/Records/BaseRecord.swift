@@ -85,7 +85,8 @@ extension RecordBatch {
         while let frame = cursor.next() {
             records.append(
                 try BaseRecord(
-                    key: RecordKey(bytes: Array(frame.key)), left: Array(frame.second), rest: Array(frame.third)))
+                    key: RecordKey(bytes: Array(frame.key)), left: Array(frame.second),
+                    rest: Array(frame.third)))
         }
         return records
     }

@@ -121,7 +121,8 @@ public struct BatchBuilder: ~Copyable {
 
     @inlinable @inline(__always)
     mutating func close(_ offset: Int) {
-        base.storeBytes(of: UInt32(truncatingIfNeeded: used - mark), toByteOffset: frame + offset, as: UInt32.self)
+        base.storeBytes(
+            of: UInt32(truncatingIfNeeded: used - mark), toByteOffset: frame + offset, as: UInt32.self)
         mark = used
     }
 
@@ -141,7 +142,9 @@ public struct BatchBuilder: ~Copyable {
 
     @inlinable public mutating func put(raw: UnsafeRawBufferPointer) {
         reserve(raw.count)
-        if let source = raw.baseAddress { base.advanced(by: used).copyMemory(from: source, byteCount: raw.count) }
+        if let source = raw.baseAddress {
+            base.advanced(by: used).copyMemory(from: source, byteCount: raw.count)
+        }
         used += raw.count
     }
 
@@ -167,7 +170,8 @@ public struct BatchBuilder: ~Copyable {
         reserve(9 + wkb.count)
         base.storeBytes(of: Tag.geometry, toByteOffset: used, as: UInt8.self)
         base.storeBytes(
-            of: UInt32(truncatingIfNeeded: wkb.count + 4).littleEndian, toByteOffset: used + 1, as: UInt32.self)
+            of: UInt32(truncatingIfNeeded: wkb.count + 4).littleEndian, toByteOffset: used + 1,
+            as: UInt32.self)
         base.storeBytes(of: srid.littleEndian, toByteOffset: used + 5, as: Int32.self)
         used += 9
         put(raw: wkb)
@@ -181,7 +185,9 @@ public struct BatchBuilder: ~Copyable {
     }
 
     /// An integer as part of a key.
-    @inlinable public mutating func putKey(int: Int64) { store(Tag.int, (UInt64(bitPattern: int) ^ 1 << 63).bigEndian) }
+    @inlinable public mutating func putKey(int: Int64) {
+        store(Tag.int, (UInt64(bitPattern: int) ^ 1 << 63).bigEndian)
+    }
 
     /// A text as part of a key.
     @inlinable public mutating func putKey(text: UnsafeRawBufferPointer) {
@@ -205,7 +211,8 @@ public struct BatchBuilder: ~Copyable {
         reserve(5 + counted.count)
         base.storeBytes(of: tag, toByteOffset: used, as: UInt8.self)
         base.storeBytes(
-            of: UInt32(truncatingIfNeeded: counted.count).littleEndian, toByteOffset: used + 1, as: UInt32.self)
+            of: UInt32(truncatingIfNeeded: counted.count).littleEndian, toByteOffset: used + 1,
+            as: UInt32.self)
         if let source = counted.baseAddress {
             base.advanced(by: used + 5).copyMemory(from: source, byteCount: counted.count)
         }

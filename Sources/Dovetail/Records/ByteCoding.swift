@@ -169,7 +169,9 @@ public struct ByteReader {
         case Tag.bytes: return .bytes(Array(try counted()))
         case Tag.date: return .date(CalendarDate(days: try integer()))
         case Tag.time:
-            guard let time = TimeOfDay(microseconds: try integer()) else { throw PackingError("a time of day") }
+            guard let time = TimeOfDay(microseconds: try integer()) else {
+                throw PackingError("a time of day")
+            }
             return .time(time)
         case Tag.timestamp: return .timestamp(Timestamp(microseconds: try integer()))
         case Tag.timestampWithZone: return .timestampWithZone(Timestamp(microseconds: try integer()))

@@ -74,7 +74,9 @@ public struct RecordKey: Sendable, Hashable, Comparable {
         append(tag, bigEndian: T.Magnitude(truncatingIfNeeded: number) ^ signBit, to: &bytes)
     }
 
-    private static func append(_ tag: UInt8, bigEndian number: some FixedWidthInteger, to bytes: inout [UInt8]) {
+    private static func append(
+        _ tag: UInt8, bigEndian number: some FixedWidthInteger, to bytes: inout [UInt8]
+    ) {
         bytes.append(tag)
         appendBigEndian(number, to: &bytes)
     }

@@ -134,9 +134,12 @@ public struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible
 
     /// The spellings that databases write, `2024-02-29T12:34:56` and the same with `.789` and `Z`, in a third of the
     /// time; nil for every other one, and for what is no time.
-    private static func parseCommon(_ bytes: UnsafeRawBufferPointer) -> (timestamp: Timestamp, hasZone: Bool)? {
+    private static func parseCommon(_ bytes: UnsafeRawBufferPointer) -> (timestamp: Timestamp, hasZone: Bool)?
+    {
         let count = bytes.count
-        guard count == 20 || count == 24 || count == 19 || count == 23, let start = bytes.baseAddress else { return nil }
+        guard count == 20 || count == 24 || count == 19 || count == 23, let start = bytes.baseAddress else {
+            return nil
+        }
         var wrong: UInt8 = 0
         func digit(_ offset: Int) -> Int {
             let digit = start.load(fromByteOffset: offset, as: UInt8.self) &- 0x30
@@ -146,7 +149,8 @@ public struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible
         func mark(_ offset: Int) -> UInt8 { start.load(fromByteOffset: offset, as: UInt8.self) }
         let hasZone = count % 2 == 0
         let hasFraction = count > 20
-        guard mark(4) == 0x2d, mark(7) == 0x2d, mark(10) == 0x54 || mark(10) == 0x20, mark(13) == 0x3a, mark(16) == 0x3a,
+        guard mark(4) == 0x2d, mark(7) == 0x2d, mark(10) == 0x54 || mark(10) == 0x20, mark(13) == 0x3a,
+            mark(16) == 0x3a,
             !hasZone || mark(count - 1) == 0x5a, !hasFraction || mark(19) == 0x2e
         else { return nil }
         let year = digit(0) * 1000 + digit(1) * 100 + digit(2) * 10 + digit(3)
@@ -158,7 +162,8 @@ public struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible
         let milliseconds = hasFraction ? digit(20) * 100 + digit(21) * 10 + digit(22) : 0
         let isLeap = year & 3 == 0 && (year % 100 != 0 || year % 400 == 0)
         let lastDay = month == 2 ? (isLeap ? 29 : 28) : 30 + ((month + month >> 3) & 1)
-        guard wrong == 0, year > 0, month >= 1, month <= 12, day >= 1, day <= lastDay, hour < 24, minute < 60, second < 60
+        guard wrong == 0, year > 0, month >= 1, month <= 12, day >= 1, day <= lastDay, hour < 24, minute < 60,
+            second < 60
         else { return nil }
         // Days since 1970, counted from March as in Howard Hinnant's "chrono-Compatible Low-Level Date Algorithms".
         let shifted = month <= 2 ? year - 1 : year

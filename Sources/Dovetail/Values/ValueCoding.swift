@@ -51,7 +51,9 @@ extension Value: Codable {
 
     public init(from decoder: any Decoder) throws {
         if let typed = try? decoder.container(keyedBy: TypeKey.self), let key = typed.allKeys.first {
-            let type = typed.contains(TypeKey("wkb")) ? "wkb" : typed.contains(TypeKey("blob")) ? "blob" : key.stringValue
+            let type =
+                typed.contains(TypeKey("wkb"))
+                ? "wkb" : typed.contains(TypeKey("blob")) ? "blob" : key.stringValue
             guard let value = try Self.decode(type, typed) else {
                 throw DecodingError.dataCorrupted(
                     .init(codingPath: decoder.codingPath, debugDescription: "no value of type “\(type)”"))
@@ -71,7 +73,8 @@ extension Value: Codable {
         }
     }
 
-    private static func decode(_ type: String, _ container: KeyedDecodingContainer<TypeKey>) throws -> Value? {
+    private static func decode(_ type: String, _ container: KeyedDecodingContainer<TypeKey>) throws -> Value?
+    {
         let key = TypeKey(type)
         if type == "list" { return .list(try container.decode([Value].self, forKey: key)) }
         let text = try container.decode(String.self, forKey: key)
@@ -102,7 +105,8 @@ extension Value: Codable {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(digits.count / 2)
         for index in stride(from: 0, to: digits.count, by: 2) {
-            guard let byte = UInt8(String(decoding: digits[index...(index + 1)], as: UTF8.self), radix: 16) else {
+            guard let byte = UInt8(String(decoding: digits[index...(index + 1)], as: UTF8.self), radix: 16)
+            else {
                 return nil
             }
             bytes.append(byte)

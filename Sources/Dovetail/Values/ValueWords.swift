@@ -9,7 +9,8 @@ extension Value {
         case .decimal(let number): number.text
         case .text(let text): Self.oneLine(text, limit)
         case .json(let text): Self.oneLine(text, limit)
-        case .bytes(let content): "\(content.count) bytes \(Self.hex(content.prefix(8)))\(content.count > 8 ? "…" : "")"
+        case .bytes(let content):
+            "\(content.count) bytes \(Self.hex(content.prefix(8)))\(content.count > 8 ? "…" : "")"
         case .date(let date): date.iso
         case .time(let time): time.iso
         case .timestamp(let timestamp): timestamp.iso
@@ -39,7 +40,9 @@ extension Value {
             case "\t": line += "⇥"
             default:
                 let control = scalar.properties.generalCategory
-                if control == .control || control == .format || control == .lineSeparator || control == .surrogate {
+                if control == .control || control == .format || control == .lineSeparator
+                    || control == .surrogate
+                {
                     line += "\\u{\(String(scalar.value, radix: 16))}"
                 } else {
                     line.unicodeScalars.append(scalar)

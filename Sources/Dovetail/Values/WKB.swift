@@ -128,7 +128,9 @@ public enum WKB {
     /// line or a ring goes unseen.
     public static func isCanonical(_ bytes: UnsafeRawBufferPointer) -> Bool {
         // Most layers of a million rows hold plain points.
-        if bytes.count == 21, bytes[0] == 1, bytes.loadUnaligned(fromByteOffset: 1, as: UInt32.self).littleEndian == 1 {
+        if bytes.count == 21, bytes[0] == 1,
+            bytes.loadUnaligned(fromByteOffset: 1, as: UInt32.self).littleEndian == 1
+        {
             let x = Double(bitPattern: bytes.loadUnaligned(fromByteOffset: 5, as: UInt64.self).littleEndian)
             let y = Double(bitPattern: bytes.loadUnaligned(fromByteOffset: 13, as: UInt64.self).littleEndian)
             if !x.isNaN, !y.isNaN { return true }

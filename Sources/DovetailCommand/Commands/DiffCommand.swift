@@ -52,7 +52,7 @@ struct DiffCommand: AsyncParsableCommand {
         } catch let error as JobFileError {
             throw UsageFailure(error.problems.map(Self.words).joined(separator: "\n"))
         }
-        let progress = Progress(output)
+        let progress = Progress(output, job: "diff")
         do {
             let tables = try await compare(loaded, progress)
             progress.end()

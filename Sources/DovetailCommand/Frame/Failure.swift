@@ -33,8 +33,8 @@ struct Failure {
         case let error as ReplicaError:
             self.init(.failed, "replica-\(error.kind.rawValue)", error.description)
         case let error as StateError: self.init(.failed, Self.code(of: error), error.description)
-        case is CancellationError:
-            self.init(.failed, "interrupted", "interrupted; run it again to complete")
+        case is RunInterrupted, is CancellationError:
+            self.init(.failed, "interrupted", RunInterrupted().description)
         default: self.init(.failed, "failed", "\(error)")
         }
     }

@@ -77,7 +77,7 @@ struct OpenJob {
         } else {
             state = reading
         }
-        let progress = Progress(output)
+        let progress = Progress(output, job: loaded.job.name)
         let synchronizer = Synchronizer(
             job: loaded.job, state: state, owner: .thisProcess, clock: { Clock.now },
             events: { progress.receive($0) })

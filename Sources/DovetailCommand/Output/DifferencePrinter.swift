@@ -11,11 +11,11 @@ struct DifferencePrinter {
     func printTable(_ table: TableVerification) throws {
         printHead(table.schema)
         for difference in table.examples { try printDifference(difference, table.schema) }
-        let more = table.counts.differences - table.normalised - table.examples.count
+        let more = table.standing - table.examples.count
         if more > 0 {
             Console.line("  " + paint.dim("… and \(Words.count(more, "more difference")) (--limit)"))
         }
-        printCounts(table.counts, normalised: table.normalised)
+        printCounts(table.counts, normalised: table.normalised, kept: table.kept)
         if let digests = table.digests, digests.left == digests.right {
             Console.line("  " + paint.dim("every byte is equal: \(digests.left.words)"))
         }
@@ -26,13 +26,14 @@ struct DifferencePrinter {
             paint.bold(Safe.line(schema.name)) + paint.dim("  matched by \(schema.identity.matched)"))
     }
 
-    func printCounts(_ counts: ComparisonCounts, normalised: Int = 0) {
+    func printCounts(_ counts: ComparisonCounts, normalised: Int = 0, kept: Int = 0) {
         var parts = ["\(counts.equal) equal"]
         if counts.differing > 0 { parts.append("\(counts.differing) different") }
         if counts.onlyLeft > 0 { parts.append("\(counts.onlyLeft) only on \(labels.left)") }
         if counts.onlyRight > 0 { parts.append("\(counts.onlyRight) only on \(labels.right)") }
         if counts.duplicated > 0 { parts.append("\(Words.count(counts.duplicated, "key")) more than once") }
         if normalised > 0 { parts.append("\(normalised) of the different as the stores normalise them") }
+        if kept > 0 { parts.append("\(kept) of these left as they are by a rule") }
         Console.line("  " + parts.joined(separator: ", "))
     }
 
@@ -76,6 +77,7 @@ struct ComparisonJSON: Encodable {
         var match: String
         var counts: ComparisonCounts
         var normalised: Int
+        var kept: Int
         var bytesEqual: Bool?
         var differences: [DifferenceJSON]
         var omitted: Int
@@ -94,9 +96,10 @@ struct ComparisonJSON: Encodable {
         self.tables = tables.map { table in
             Table(
                 table: table.table, match: table.schema.identity.matched, counts: table.counts,
-                normalised: table.normalised, bytesEqual: table.digests.map { $0.left == $0.right },
+                normalised: table.normalised, kept: table.kept,
+                bytesEqual: table.digests.map { $0.left == $0.right },
                 differences: table.examples.map { DifferenceJSON($0, table.schema) },
-                omitted: max(0, table.counts.differences - table.normalised - table.examples.count))
+                omitted: max(0, table.standing - table.examples.count))
         }
     }
 }

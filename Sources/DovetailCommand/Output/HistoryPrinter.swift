@@ -85,7 +85,7 @@ struct HistoryPrinter {
             return words.isEmpty ? nil : "\(Safe.line(name)): \(words.joined(separator: ", "))"
         }
         parts.append(tables.isEmpty ? "nothing had to be written" : tables.joined(separator: "; "))
-        if let message = RunJSON.message(of: run) { parts.append("(\(Safe.line(message)))") }
+        if let message = run.message { parts.append("(\(Safe.line(message)))") }
         return parts.joined(separator: "  ")
     }
 
@@ -153,13 +153,8 @@ struct RunJSON: Encodable {
         started = Timestamp(microseconds: record.started).isoZ
         ended = record.ended.map { Timestamp(microseconds: $0).isoZ }
         status = record.status
-        message = Self.message(of: record)
+        message = record.message
         tables = record.counts
-    }
-
-    /// What the run said when it ended early.
-    static func message(of record: RunRecord) -> String? {
-        record.message == "CancellationError()" ? "interrupted by the user" : record.message
     }
 }
 

@@ -10,23 +10,24 @@ final class Progress: Sendable {
     private enum Style { case none, line, plain }
 
     private let style: Style
-    private let logger: Logger?
+    private let telemetry: Telemetry?
     /// The length of the line that stands on the terminal.
     private let standing = Mutex(0)
 
-    init(_ output: OutputOptions) {
+    /// - Parameter job: The job whose run it is, for the log.
+    init(_ output: OutputOptions, job: String) {
         style = output.quiet ? .none : isatty(2) == 1 ? .line : .plain
         guard output.verbose else {
-            logger = nil
+            telemetry = nil
             return
         }
         var logger = Logger(label: "dovetail") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = .debug
-        self.logger = logger
+        telemetry = Telemetry(job: job, logger: logger)
     }
 
     func receive(_ event: RunEvent) {
-        if let logger { log(event, logger) }
+        telemetry?.handler(event)
         switch event {
         case .observing(let table, let byFeed):
             // On a pipe the outcome says it all.
@@ -64,41 +65,5 @@ final class Progress: Sendable {
                 length = line.count
             }
         }
-    }
-
-    private func log(_ event: RunEvent, _ logger: Logger) {
-        switch event {
-        case .started(let kind): logger.info("\(kind) started")
-        case .observing(let table, let byFeed):
-            logger.debug("observing", metadata: ["table": "\(table)", "by": byFeed ? "feed" : "snapshot"])
-        case .observed(let table, let records):
-            logger.debug("observed", metadata: ["table": "\(table)", "records": "\(records)"])
-        case .planned(let table, let counts):
-            logger.debug(
-                "planned",
-                metadata: [
-                    "table": "\(table)", "left": "\(counts.left.total)", "right": "\(counts.right.total)",
-                    "conflicts": "\(counts.conflicts)", "refusals": "\(counts.refusals)",
-                ])
-        case .meetsAnew(let reason): logger.notice("meets anew", metadata: ["reason": "\(reason)"])
-        case .applying(let table, let done, let count):
-            logger.debug("applying", metadata: ["table": "\(table)", "done": "\(done)", "of": "\(count)"])
-        case .normalised(let table, let side, let key):
-            logger.info("normalised", metadata: metadata(table, side, key))
-        case .overtaken(let table, let side, let key):
-            logger.notice("overtaken", metadata: metadata(table, side, key))
-        case .rejected(let table, let side, let key, let reason):
-            logger.warning(
-                "rejected",
-                metadata: metadata(table, side, key).merging(["reason": "\(Safe.line(reason))"]) { $1 })
-        case .conflict(let table, let key):
-            logger.notice("conflict", metadata: ["table": "\(table)", "key": "\(key.words)"])
-        case .remembered(let records): logger.debug("remembered", metadata: ["records": "\(records)"])
-        case .finished(let status): logger.info("finished", metadata: ["status": "\(status.rawValue)"])
-        }
-    }
-
-    private func metadata(_ table: String, _ side: Side, _ key: RecordKey) -> Logger.Metadata {
-        ["table": "\(table)", "side": "\(side.rawValue)", "key": "\(key.words)"]
     }
 }

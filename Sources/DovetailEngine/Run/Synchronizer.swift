@@ -309,7 +309,15 @@ public struct Synchronizer: Sendable {
             StateError.failed(
                 store: state.name,
                 message: "\(error); move the state file aside and run again: the sides then meet as for the first time")
+        case is CancellationError: RunInterrupted()
         default: error
         }
     }
+}
+
+/// A run was ended between two chunks, by the user or the system. What was written is journalled or remembered.
+public struct RunInterrupted: Error, Sendable, CustomStringConvertible {
+    public let description = "interrupted; run it again to complete"
+
+    public init() {}
 }

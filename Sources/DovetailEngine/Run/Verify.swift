@@ -5,7 +5,7 @@ public struct Verification: Sendable {
     public var tables: [TableVerification]
 
     /// Whether both sides hold the same records, under the fields' options and known normalisations.
-    public var agrees: Bool { tables.allSatisfy { $0.counts.differences == $0.normalised } }
+    public var agrees: Bool { tables.allSatisfy { $0.standing == 0 } }
 }
 
 /// What was found in one table.
@@ -15,6 +15,10 @@ public struct TableVerification: Sendable {
     public var counts: ComparisonCounts
     /// Differences that a side's store makes of what it is given, and that the base knows.
     public var normalised: Int
+    /// Records that a rule leaves as they are: deletes that are kept, what only the follower has.
+    public var kept: Int
+    /// Differences that neither a store nor a rule explains.
+    public var standing: Int { counts.differences - normalised - kept }
     /// Set digests of both sides; equal when every byte is. Nil for linked tables, whose keys differ.
     public var digests: Sides<SetDigest>?
     /// The first differences.
@@ -60,15 +64,23 @@ extension Synchronizer {
         // A store's habit is no difference: both sides are as they were when they were proven equal.
         let base = try await state.base(of: table.schema.name, keys: found.differences.map(\.key))
         let known = Dictionary(base.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+        let reconciler = Reconciler(schema: table.schema, rules: table.rules)
+        var normalised = 0
+        var kept = 0
         let standing = try found.differences.filter { difference in
-            guard !difference.isDuplicated, let base = known[difference.key], let left = difference.left, let right = difference.right else {
-                return true
+            if difference.isDuplicated { return true }
+            let decision = try reconciler.reconcile(
+                base: known[difference.key], left: difference.left?.fields, right: difference.right?.fields)
+            switch decision {
+            case .unchanged: normalised += 1
+            case .keep: kept += 1
+            case .agree, .write, .conflict, .refuse: return true
             }
-            return try !(table.schema.equal(left.fields, base.left) && table.schema.equal(right.fields, base.right))
+            return false
         }
         return TableVerification(
             table: table.schema.name, schema: table.schema, counts: comparison.counts,
-            normalised: found.differences.count - standing.count, digests: comparison.digests,
+            normalised: normalised, kept: kept, digests: comparison.digests,
             examples: Array(standing.prefix(examples)))
     }
 
@@ -82,6 +94,7 @@ extension Synchronizer {
         let planned = try await observer.plan(table, mappingChanged: false)
         var counts = ComparisonCounts()
         var differences: [Difference] = []
+        var kept = 0
         counts.equal = planned.counts.unchanged + planned.counts.agreements
         var reader = try planned.spool.reader()
         while let entry = try reader.next() {
@@ -90,6 +103,10 @@ extension Synchronizer {
             case (.some, nil): counts.onlyLeft += 1
             case (nil, .some): counts.onlyRight += 1
             default: counts.differing += 1
+            }
+            if case .keep = entry.decision {
+                kept += 1
+                continue
             }
             guard differences.count < examples else { continue }
             var fields: [Int] = []
@@ -101,7 +118,7 @@ extension Synchronizer {
                     table: entry.table, key: entry.key, left: entry.seen.left, right: entry.seen.right, fields: fields))
         }
         return TableVerification(
-            table: table.schema.name, schema: table.schema, counts: counts, normalised: 0, digests: nil,
+            table: table.schema.name, schema: table.schema, counts: counts, normalised: 0, kept: kept, digests: nil,
             examples: differences)
     }
 

@@ -85,7 +85,10 @@ struct StateFile {
     /// writer; when there is none, the file is read as it stands.
     func connectForReading() throws -> DatabaseQueue {
         var configuration = Self.configuration
-        configuration.readonly = true
+        // A connection that could write tidies up SQLite's log files when it closes; a read-only one leaves them.
+        let canTidyUp = access(path, W_OK) == 0 && access(folder, W_OK) == 0
+        configuration.readonly = !canTidyUp
+        configuration.prepareDatabase { db in try db.execute(sql: "PRAGMA query_only = ON") }
         // A cursor keeps its transaction open from batch to batch.
         configuration.allowsUnsafeTransactions = true
         do {

@@ -30,7 +30,9 @@ struct LawTests {
         }
     }
 
-    @Test("1. nothing is lost: every value written on one side is on both sides afterwards, or in a conflict, or was overruled by a rule that left its trace")
+    @Test(
+        "1. nothing is lost: every value written on one side is on both sides afterwards, or in a conflict, or was overruled by a rule that left its trace"
+    )
     func nothingIsLost() throws {
         try law("nothing is lost") { triple in
             let entries = try triple.plan()
@@ -38,16 +40,21 @@ struct LawTests {
             let byKey = Dictionary(entries.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
             for side in Side.allCases {
                 for (id, row) in triple[side] {
-                    for field in row.indices.dropFirst() where triple.base[id].map({ $0[field] != row[field] }) ?? true {
+                    for field in row.indices.dropFirst()
+                    where triple.base[id].map({ $0[field] != row[field] }) ?? true {
                         let entry = byKey[RecordKey([Value.int(id)])]
-                        let arrived = Side.allCases.allSatisfy { after[$0][id].map { $0[field] == row[field] } ?? false }
+                        let arrived = Side.allCases.allSatisfy {
+                            after[$0][id].map { $0[field] == row[field] } ?? false
+                        }
                         if arrived { continue }
                         switch entry?.decision {
                         case .conflict, .refuse: continue
                         // The follower's own record stays where it is; one-way jobs do not carry it.
                         case .keep where after[side][id]?[field] == row[field]: continue
                         case .write(_, let decided)
-                        where decided.contains { $0.field == nil || $0.field == Triple.schema.fields[field].name }:
+                        where decided.contains {
+                            $0.field == nil || $0.field == Triple.schema.fields[field].name
+                        }:
                             // Overruled by a rule: the value stands in the entry, and so in the history.
                             if entry?.seen[side]?.fields == PackedRecord(row) { continue }
                         case .write where row[field].isNull && triple.base[id] == nil: break
@@ -61,7 +68,9 @@ struct LawTests {
         }
     }
 
-    @Test("2. every record is as it was or as it shall be: any part of a plan, and then a new run, ends where the whole plan ends")
+    @Test(
+        "2. every record is as it was or as it shall be: any part of a plan, and then a new run, ends where the whole plan ends"
+    )
     func anyPrefixCompletes() throws {
         try law("interruption") { triple in
             let entries = try triple.plan()
@@ -74,14 +83,18 @@ struct LawTests {
                 for side in Side.allCases {
                     // Only one side's write arrived. A clock that decided may be overwritten already, so a conflict
                     // is a fair end too; losing a value is not.
-                    guard let entry = next.first, entry.write(on: .left) != nil, entry.write(on: .right) != nil else {
+                    guard let entry = next.first, entry.write(on: .left) != nil,
+                        entry.write(on: .right) != nil
+                    else {
                         continue
                     }
                     var half = part
                     half[side] = sent[side]
                     let again = try half.plan(base: base)
                     let end = try half.applying(again).triple
-                    let asks = again.contains { if case .conflict = $0.decision { $0.key == entry.key } else { false } }
+                    let asks = again.contains {
+                        if case .conflict = $0.decision { $0.key == entry.key } else { false }
+                    }
                     if !asks, end.left != whole.left || end.right != whole.right {
                         return "only \(side)'s write of entry \(cut) arrived: a new run ends elsewhere"
                     }
@@ -104,17 +117,21 @@ struct LawTests {
             let entries = try triple.plan()
             for entry in entries {
                 guard case .int(let id)? = try entry.key.values().first else { return "a key is no id" }
-                for side in Side.allCases where entry.seen[side]?.fields != triple[side][id].map({ PackedRecord($0) }) {
+                for side in Side.allCases
+                where entry.seen[side]?.fields != triple[side][id].map({ PackedRecord($0) }) {
                     return "record \(id) is planned from a state of \(side) that is not there"
                 }
                 if case .write(let writes, _) = entry.decision, writes.left == nil, writes.right == nil {
                     return "record \(id) is planned to be written nowhere"
                 }
                 for side in Side.allCases {
-                    guard case .update(let record, let fields)? = entry.write(on: side), let seen = entry.seen[side]
+                    guard case .update(let record, let fields)? = entry.write(on: side),
+                        let seen = entry.seen[side]
                     else { continue }
                     let differing = try Triple.schema.differingFields(record, seen.fields)
-                    if Set(differing) != Set(fields) { return "record \(id) names \(fields), changes \(differing)" }
+                    if Set(differing) != Set(fields) {
+                        return "record \(id) names \(fields), changes \(differing)"
+                    }
                 }
             }
             return nil
@@ -128,7 +145,8 @@ struct LawTests {
             for entry in try after.plan(base: base) {
                 switch entry.decision {
                 case .conflict, .keep, .refuse: continue
-                case .agree, .write, .unchanged: return "the second run plans \(entry.decision) for \(entry.key.bytes)"
+                case .agree, .write, .unchanged:
+                    return "the second run plans \(entry.decision) for \(entry.key.bytes)"
                 }
             }
             return nil
@@ -168,13 +186,16 @@ struct LawTests {
                 without.left[id] = nil
                 without.right[id] = nil
                 let key = RecordKey([Value.int(id)])
-                if try without.plan() != plan.filter({ $0.key != key }) { return "record \(id) moves the others" }
+                if try without.plan() != plan.filter({ $0.key != key }) {
+                    return "record \(id) moves the others"
+                }
             }
             return nil
         }
     }
 
-    @Test("8. agreement: after a plan without conflicts both sides are equal, but for what is kept on purpose")
+    @Test(
+        "8. agreement: after a plan without conflicts both sides are equal, but for what is kept on purpose")
     func agreement() throws {
         try law("agreement") { triple in
             let entries = try triple.plan()

@@ -35,8 +35,10 @@ struct Triple: CustomStringConvertible {
 
     var description: String {
         func rows(_ rows: Rows) -> String {
-            rows.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value.map(\.words).joined(separator: " | "))" }
-                .joined(separator: "\n    ")
+            rows.sorted { $0.key < $1.key }.map {
+                "\($0.key): \($0.value.map(\.words).joined(separator: " | "))"
+            }
+            .joined(separator: "\n    ")
         }
         return """
             rules: \(rules)
@@ -58,7 +60,9 @@ struct Triple: CustomStringConvertible {
         if base.isEmpty, random.chance(70) {
             for id in 0..<Int64.random(in: 0...5, using: &random) {
                 if random.chance(70) { triple.left[id] = row(id, &random) }
-                if random.chance(70) { triple.right[id] = random.chance(40) ? triple.left[id] : row(id, &random) }
+                if random.chance(70) {
+                    triple.right[id] = random.chance(40) ? triple.left[id] : row(id, &random)
+                }
             }
         }
         edit(&triple.left, &random)
@@ -81,7 +85,8 @@ struct Triple: CustomStringConvertible {
         switch field {
         case 1: random.pick([.null, .text("a"), .text("b"), .text("e\u{301}"), .text("\u{e9}"), .text("")])
         case 2: random.pick([.null, .double(1), .double(1.5), .double(.nan), .int(2)])
-        case 3: random.pick([.null, .text("x\ny\nz\n"), .text("x\nY\nz\n"), .text("x\ny\nz\nw\n"), .text("q")])
+        case 3:
+            random.pick([.null, .text("x\ny\nz\n"), .text("x\nY\nz\n"), .text("x\ny\nz\nw\n"), .text("q")])
         default: random.pick([.null, .int(1), .int(2), .int(3)])
         }
     }
@@ -115,7 +120,8 @@ struct Triple: CustomStringConvertible {
             smaller.append(without)
             if let before = base[id] {
                 for field in before.indices.dropFirst() {
-                    for side in Side.allCases where self[side][id].map({ $0[field] != before[field] }) ?? false {
+                    for side in Side.allCases
+                    where self[side][id].map({ $0[field] != before[field] }) ?? false {
                         var reverted = self
                         reverted[side][id]?[field] = before[field]
                         smaller.append(reverted)
@@ -141,7 +147,9 @@ struct Collected: PlanSink {
 }
 
 extension Triple {
-    static func record(_ row: [Value]) -> Record { Record(key: RecordKey([row[0]]), fields: PackedRecord(row)) }
+    static func record(_ row: [Value]) -> Record {
+        Record(key: RecordKey([row[0]]), fields: PackedRecord(row))
+    }
 
     /// The plan, through the same join that the engine uses, in batches of two records.
     func plan(base known: [BaseRecord]? = nil) throws -> [PlanEntry] {
@@ -189,7 +197,8 @@ extension Triple {
             switch entry.decision {
             case .agree, .write:
                 if let l = after.left[id], let r = after.right[id] {
-                    known[entry.key] = BaseRecord(key: entry.key, left: PackedRecord(l), right: PackedRecord(r))
+                    known[entry.key] = BaseRecord(
+                        key: entry.key, left: PackedRecord(l), right: PackedRecord(r))
                 } else {
                     known[entry.key] = nil
                 }

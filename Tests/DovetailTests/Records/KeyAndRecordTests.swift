@@ -11,11 +11,19 @@ struct KeyAndRecordTests {
         case 1: .bool(Bool.random(using: &random))
         case 2: .int(random.pick([.min, -1, 0, 1, 255, 256, .max]))
         case 3: .double(random.pick([-.infinity, -1.5, -0.0, 0, 1e-300, 1.5, .infinity, .nan]))
-        case 4: .decimal(random.pick(["-10.5", "-1", "0", "0.001", "1", "10", "123456789012345678901234567890"].compactMap { ExactDecimal($0) }))
+        case 4:
+            .decimal(
+                random.pick(
+                    ["-10.5", "-1", "0", "0.001", "1", "10", "123456789012345678901234567890"].compactMap {
+                        ExactDecimal($0)
+                    }))
         case 5: .text(random.pick(texts))
         case 6: .bytes(Array(random.pick(texts).utf8))
         case 7: .date(CalendarDate(days: Int32.random(in: -800_000...800_000, using: &random)))
-        case 8: .time(TimeOfDay(microseconds: Int64.random(in: 0...86_400_000_000, using: &random)) ?? TimeOfDay(microseconds: 0)!)
+        case 8:
+            .time(
+                TimeOfDay(microseconds: Int64.random(in: 0...86_400_000_000, using: &random)) ?? TimeOfDay(
+                    microseconds: 0)!)
         case 9: .timestamp(Timestamp(microseconds: Int64.random(in: -1_000_000...1_000_000, using: &random)))
         case 10: .uuid(UUID128(high: random.next(), low: random.next()))
         case 11: .json(random.pick(["{}", "[1]", "null"]))
@@ -55,7 +63,9 @@ struct KeyAndRecordTests {
 
     @Test("damaged bytes are refused, never read beyond their end")
     func damaged() throws {
-        let record = PackedRecord([.text("hello"), .int(5), .geometry(Geometry(srid: 4326, canonicalWKB: [1, 2, 3]))])
+        let record = PackedRecord([
+            .text("hello"), .int(5), .geometry(Geometry(srid: 4326, canonicalWKB: [1, 2, 3])),
+        ])
         for cut in 0..<record.bytes.count {
             let part = PackedRecord(bytes: Array(record.bytes.prefix(cut)))
             if let values = try? part.values() { #expect(values.count < 3) }

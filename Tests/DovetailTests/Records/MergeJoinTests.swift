@@ -16,7 +16,9 @@ struct MergeJoinTests {
         Record(key: RecordKey([Value.int(id)]), fields: PackedRecord([.int(id), .text(text)]))
     }
 
-    private func run(_ left: [[Record]], _ right: [[Record]], base: [[BaseRecord]] = []) throws -> (Visits, MergeJoin) {
+    private func run(_ left: [[Record]], _ right: [[Record]], base: [[BaseRecord]] = []) throws -> (
+        Visits, MergeJoin
+    ) {
         var streams: [JoinStream: [RecordBatch]] = [
             .left: left.map { RecordBatch($0) }, .right: right.map { RecordBatch($0) },
             .base: base.map { RecordBatch(base: $0) },
@@ -32,7 +34,10 @@ struct MergeJoinTests {
 
     @Test("records that share a key with more records of their side are seen together, across batches too")
     func duplicates() throws {
-        let twice = [[record(1, "a")], [record(2, "b"), record(2, "c")], [record(2, "d")], [record(2, "e")], [record(3, "f")]]
+        let twice = [
+            [record(1, "a")], [record(2, "b"), record(2, "c")], [record(2, "d")], [record(2, "e")],
+            [record(3, "f")],
+        ]
         let (visits, join) = try run(twice, [[record(1, "a"), record(2, "b")], [record(3, "f")]])
         #expect(visits.seen.map(\.key) == [1, 2, 3])
         #expect(visits.seen.map(\.left) == [1, 2, 1])
@@ -42,7 +47,8 @@ struct MergeJoinTests {
 
     @Test("duplicates at the very end are all skipped")
     func duplicatesAtTheEnd() throws {
-        let (visits, join) = try run([[record(1, "a")], [record(1, "b")], [record(1, "c")]], [[record(1, "a")]])
+        let (visits, join) = try run(
+            [[record(1, "a")], [record(1, "b")], [record(1, "c")]], [[record(1, "a")]])
         #expect(visits.seen.count == 1)
         #expect(visits.seen.first?.left == 2)
         #expect(join.leftCount == 3)
@@ -65,7 +71,8 @@ struct MergeJoinTests {
     @Test("each side is compared with its own form of the base")
     func formsPerSide() throws {
         let base = BaseRecord(
-            key: record(1, "a").key, left: record(1, "a").fields, right: record(1, "A").fields, rightLocator: [7])
+            key: record(1, "a").key, left: record(1, "a").fields, right: record(1, "A").fields,
+            rightLocator: [7])
         let (visits, join) = try run([[record(1, "a")]], [[record(1, "A")]], base: [[base]])
         #expect(visits.seen.isEmpty)
         #expect(join.unchanged == 1)

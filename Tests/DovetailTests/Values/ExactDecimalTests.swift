@@ -4,13 +4,18 @@ import Testing
 
 @Suite("Exact decimals")
 struct ExactDecimalTests {
-    @Test("each value has one spelling", arguments: [
-        ("0", "0"), ("-0", "0"), ("0.000e5", "0"), ("-12.340", "-12.34"), ("+5", "5"),
-        ("1.5e-7", "0.00000015"),
-        ("1e3", "1000"), ("0012E+1", "120"), ("10.0", "10"), ("0.10", "0.1"), ("nan", "NaN"),
-        ("INFINITY", "Infinity"), ("-infinity", "-Infinity"), ("123456789012345678901234567890.5e1",
-            "1234567890123456789012345678905"), ("99.5e-1", "9.95"), ("1e0000001", "10"),
-    ])
+    @Test(
+        "each value has one spelling",
+        arguments: [
+            ("0", "0"), ("-0", "0"), ("0.000e5", "0"), ("-12.340", "-12.34"), ("+5", "5"),
+            ("1.5e-7", "0.00000015"),
+            ("1e3", "1000"), ("0012E+1", "120"), ("10.0", "10"), ("0.10", "0.1"), ("nan", "NaN"),
+            ("INFINITY", "Infinity"), ("-infinity", "-Infinity"),
+            (
+                "123456789012345678901234567890.5e1",
+                "1234567890123456789012345678905"
+            ), ("99.5e-1", "9.95"), ("1e0000001", "10"),
+        ])
     func canonicalText(text: String, canonical: String) throws {
         let value = try #require(ExactDecimal(text))
         #expect(value.text == canonical)
@@ -26,11 +31,13 @@ struct ExactDecimalTests {
         #expect(ExactDecimal.infinity < .nan)
     }
 
-    @Test("anything that is not a decimal is refused", arguments: [
-        "", " 1", "1 ", "-", "+", ".", ".5", "5.", "1e", "1e+", "1e200001", "1e-200001", "--1", "1.2.3",
-        "0x10",
-        "+Infinity", "+NaN", "-NaN", "inf", "1_000", "1e99999999999999999999999", "١", "Infinityy", "1\0",
-    ])
+    @Test(
+        "anything that is not a decimal is refused",
+        arguments: [
+            "", " 1", "1 ", "-", "+", ".", ".5", "5.", "1e", "1e+", "1e200001", "1e-200001", "--1", "1.2.3",
+            "0x10",
+            "+Infinity", "+NaN", "-NaN", "inf", "1_000", "1e99999999999999999999999", "١", "Infinityy", "1\0",
+        ])
     func refused(text: String) {
         #expect(ExactDecimal(text) == nil)
     }

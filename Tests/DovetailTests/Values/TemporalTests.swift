@@ -4,11 +4,13 @@ import Testing
 
 @Suite("Dates, times and identifiers")
 struct TemporalTests {
-    @Test("known days have their numbers", arguments: [
-        ("1970-01-01", 0), ("2024-02-29", 19782), ("2000-03-01", 11017), ("1969-12-31", -1),
-        ("0000-03-01", -719_468),
-        ("-00001-12-31", -719_529), ("+10000-01-01", 2_932_897),
-    ])
+    @Test(
+        "known days have their numbers",
+        arguments: [
+            ("1970-01-01", 0), ("2024-02-29", 19782), ("2000-03-01", 11017), ("1969-12-31", -1),
+            ("0000-03-01", -719_468),
+            ("-00001-12-31", -719_529), ("+10000-01-01", 2_932_897),
+        ])
     func knownDays(iso: String, days: Int32) {
         #expect(CalendarDate(iso: iso)?.days == days)
         #expect(CalendarDate(days: days).iso == iso)
@@ -42,13 +44,16 @@ struct TemporalTests {
         #expect(expected == (2000, 2, 13))
     }
 
-    @Test("other spellings and days that do not exist are refused", arguments: [
-        "", "2024-2-29", "2023-02-29", "1900-02-29", "2024-13-01", "2024-00-10", "2024-01-00", "2024-04-31",
-        "+2024-01-01", "+02024-01-01", "-00000-01-01", "-0001-01-01", "+010000-01-01", "10000-01-01",
-        " 2024-01-01",
-        "2024-01-01 ", "2024/01/01", "Infinity", "-Infinity", "+infinity", "+99999999999999999999-01-01",
-        "+6000001-01-01", "+5900000-01-01", "2024-01-01T00:00", "20240101",
-    ])
+    @Test(
+        "other spellings and days that do not exist are refused",
+        arguments: [
+            "", "2024-2-29", "2023-02-29", "1900-02-29", "2024-13-01", "2024-00-10", "2024-01-00",
+            "2024-04-31",
+            "+2024-01-01", "+02024-01-01", "-00000-01-01", "-0001-01-01", "+010000-01-01", "10000-01-01",
+            " 2024-01-01",
+            "2024-01-01 ", "2024/01/01", "Infinity", "-Infinity", "+infinity", "+99999999999999999999-01-01",
+            "+6000001-01-01", "+5900000-01-01", "2024-01-01T00:00", "20240101",
+        ])
     func refusedDates(text: String) {
         #expect(CalendarDate(iso: text) == nil)
     }
@@ -69,11 +74,13 @@ struct TemporalTests {
         #expect(TimeOfDay(iso: "24:00:00.0")?.iso == "24:00:00")
     }
 
-    @Test("times outside the day and loose spellings are refused", arguments: [
-        "", "1:00", "12", "12:60", "12:00:60", "24:00:00.000001", "24:01", "25:00", "12:00:00.",
-        "12:00:00.1234567",
-        "12:00.5", "12:00:", "12:00:00Z", "-1:00", "12:00:00,5",
-    ])
+    @Test(
+        "times outside the day and loose spellings are refused",
+        arguments: [
+            "", "1:00", "12", "12:60", "12:00:60", "24:00:00.000001", "24:01", "25:00", "12:00:00.",
+            "12:00:00.1234567",
+            "12:00.5", "12:00:", "12:00:00Z", "-1:00", "12:00:00,5",
+        ])
     func refusedTimes(text: String) {
         #expect(TimeOfDay(iso: text) == nil)
     }
@@ -94,31 +101,35 @@ struct TemporalTests {
         }
     }
 
-    @Test("zones are taken off", arguments: [
-        ("2024-02-29T12:34:56.789", "2024-02-29T12:34:56.789", false),
-        ("2024-02-29 12:34", "2024-02-29T12:34:00", false),
-        ("2024-02-29 23:30:00-01", "2024-03-01T00:30:00", true),
-        ("2024-03-01T00:15+0530", "2024-02-29T18:45:00", true),
-        ("2024-03-01T00:15:00z", "2024-03-01T00:15:00", true),
-        ("2024-03-01T00:15:00+15:59", "2024-02-29T08:16:00", true),
-        ("-00044-03-15T12:00:00Z", "-00044-03-15T12:00:00", true),
-    ])
+    @Test(
+        "zones are taken off",
+        arguments: [
+            ("2024-02-29T12:34:56.789", "2024-02-29T12:34:56.789", false),
+            ("2024-02-29 12:34", "2024-02-29T12:34:00", false),
+            ("2024-02-29 23:30:00-01", "2024-03-01T00:30:00", true),
+            ("2024-03-01T00:15+0530", "2024-02-29T18:45:00", true),
+            ("2024-03-01T00:15:00z", "2024-03-01T00:15:00", true),
+            ("2024-03-01T00:15:00+15:59", "2024-02-29T08:16:00", true),
+            ("-00044-03-15T12:00:00Z", "-00044-03-15T12:00:00", true),
+        ])
     func zones(text: String, iso: String, hasZone: Bool) throws {
         let (timestamp, zoned) = try #require(Timestamp.parse(text))
         #expect(timestamp.iso == iso)
         #expect(zoned == hasZone)
     }
 
-    @Test("timestamps that are no instant are refused", arguments: [
-        "", "2024-02-29", "2024-02-30T00:00:00", "2024-02-29T24:00:00", "2024-02-29T12:00:60Z",
-        "2024-02-29t12:00",
-        "2024-02-29T12:00:00 Z", "2024-02-29T12:00:00+1", "2024-02-29T12:00:00+16",
-        "2024-02-29T12:00:00+01:60",
-        "2024-02-29T12:00:00+01:", "2024-02-29T12:00:00+010", "2024-02-29T12:00:00.1234567",
-        "2024-02-29  12:00",
-        "2024-02-29T12:00:00+01:00:00", "+300000-01-01T00:00:00", "-300000-01-01T00:00:00", "infinityZ",
-        "2024-02-29T12:00:00Zjunk",
-    ])
+    @Test(
+        "timestamps that are no instant are refused",
+        arguments: [
+            "", "2024-02-29", "2024-02-30T00:00:00", "2024-02-29T24:00:00", "2024-02-29T12:00:60Z",
+            "2024-02-29t12:00",
+            "2024-02-29T12:00:00 Z", "2024-02-29T12:00:00+1", "2024-02-29T12:00:00+16",
+            "2024-02-29T12:00:00+01:60",
+            "2024-02-29T12:00:00+01:", "2024-02-29T12:00:00+010", "2024-02-29T12:00:00.1234567",
+            "2024-02-29  12:00",
+            "2024-02-29T12:00:00+01:00:00", "+300000-01-01T00:00:00", "-300000-01-01T00:00:00", "infinityZ",
+            "2024-02-29T12:00:00Zjunk",
+        ])
     func refusedTimestamps(text: String) {
         #expect(Timestamp.parse(text) == nil)
     }
@@ -150,21 +161,26 @@ struct TemporalTests {
         }
     }
 
-    @Test("intervals have one text", arguments: [
-        ("P1Y2M3DT4H5M6.7S", "P1Y2M3DT4H5M6.7S"), ("PT0S", "PT0S"), ("P0D", "PT0S"), ("P14M", "P1Y2M"),
-        ("PT90M", "PT1H30M"), ("P-1Y", "P-1Y"), ("P1Y-2M", "P10M"), ("PT-0.5S", "PT-0.5S"),
-        ("PT1M-1S", "PT59S"),
-        ("P1D", "P1D"), ("PT24H", "PT24H"),
-    ])
+    @Test(
+        "intervals have one text",
+        arguments: [
+            ("P1Y2M3DT4H5M6.7S", "P1Y2M3DT4H5M6.7S"), ("PT0S", "PT0S"), ("P0D", "PT0S"), ("P14M", "P1Y2M"),
+            ("PT90M", "PT1H30M"), ("P-1Y", "P-1Y"), ("P1Y-2M", "P10M"), ("PT-0.5S", "PT-0.5S"),
+            ("PT1M-1S", "PT59S"),
+            ("P1D", "P1D"), ("PT24H", "PT24H"),
+        ])
     func intervalText(text: String, canonical: String) {
         #expect(CalendarInterval(iso: text)?.iso == canonical)
     }
 
-    @Test("what is not an interval is refused", arguments: [
-        "", "P", "PT", "P1", "1D", "P1DT", "P1D1Y", "P1S", "PT1D", "P1M1M", "P1.5D", "PT1.S", "PT1.1234567S",
-        "P99999999999D", "PT9999999999999H", "P1DT1H ", "p1d", "P--1D", "PT1HT1M", "P+1D",
-        "P1000000000000000000D",
-    ])
+    @Test(
+        "what is not an interval is refused",
+        arguments: [
+            "", "P", "PT", "P1", "1D", "P1DT", "P1D1Y", "P1S", "PT1D", "P1M1M", "P1.5D", "PT1.S",
+            "PT1.1234567S",
+            "P99999999999D", "PT9999999999999H", "P1DT1H ", "p1d", "P--1D", "PT1HT1M", "P+1D",
+            "P1000000000000000000D",
+        ])
     func refusedIntervals(text: String) {
         #expect(CalendarInterval(iso: text) == nil)
     }
@@ -184,9 +200,10 @@ struct TemporalTests {
         let text = "00112233-4455-6677-8899-aabbccddeeff"
         let known = try #require(UUID128(text))
         #expect(known.high == 0x0011_2233_4455_6677 && known.low == 0x8899_AABB_CCDD_EEFF)
-        for bad in ["", "{\(text)}", text + "0", String(text.dropLast()), "00112233445566778899aabbccddeeff",
-            "0011223-34455-6677-8899-aabbccddeeff", "g0112233-4455-6677-8899-aabbccddeeff"]
-        {
+        for bad in [
+            "", "{\(text)}", text + "0", String(text.dropLast()), "00112233445566778899aabbccddeeff",
+            "0011223-34455-6677-8899-aabbccddeeff", "g0112233-4455-6677-8899-aabbccddeeff",
+        ] {
             #expect(UUID128(bad) == nil)
         }
     }

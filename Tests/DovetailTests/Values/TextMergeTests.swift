@@ -6,10 +6,12 @@ import Testing
 struct TextMergeTests {
     /// Compares bytes: String equality would not tell é from e with an accent.
     private func expectMerge(_ base: String, _ left: String, _ right: String, is merged: String?) {
-        #expect(TextMerge.merge(base: base, left: left, right: right).map { Array($0.utf8) }
-            == merged.map { Array($0.utf8) })
-        #expect(TextMerge.merge(base: base, left: right, right: left).map { Array($0.utf8) }
-            == merged.map { Array($0.utf8) })
+        #expect(
+            TextMerge.merge(base: base, left: left, right: right).map { Array($0.utf8) }
+                == merged.map { Array($0.utf8) })
+        #expect(
+            TextMerge.merge(base: base, left: right, right: left).map { Array($0.utf8) }
+                == merged.map { Array($0.utf8) })
     }
 
     @Test("changes apart from each other are both kept")

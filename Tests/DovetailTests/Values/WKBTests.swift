@@ -202,8 +202,9 @@ struct WKBTests {
         builder.header(9)
         builder.word(2)
         let bytes = builder.bytes + line([0, 0, 1, 1]) + line([1, 1, 2, 2, 3, 1], code: 8)
-        #expect(bytes.withUnsafeBytes { WKB.wkt($0, maxCharacters: 200) }
-            == "COMPOUNDCURVE ((0 0, 1 1), CIRCULARSTRING (1 1, 2 2, 3 1))")
+        #expect(
+            bytes.withUnsafeBytes { WKB.wkt($0, maxCharacters: 200) }
+                == "COMPOUNDCURVE ((0 0, 1 1), CIRCULARSTRING (1 1, 2 2, 3 1))")
     }
 
     @Test("a tolerance forgives ordinates, never structure")
@@ -259,9 +260,10 @@ struct WKBTests {
                 try blob[..<(7 + size)].withUnsafeBytes { try GeoPackageGeometry.decode($0).srid }
             }
         }
-        for header in [Array("GP".utf8) + [1, 1], Array("GQ".utf8) + [0, 1], Array("GP".utf8) + [0, 0x21],
-            Array("GP".utf8) + [0, 11]]
-        {
+        for header in [
+            Array("GP".utf8) + [1, 1], Array("GQ".utf8) + [0, 1], Array("GP".utf8) + [0, 0x21],
+            Array("GP".utf8) + [0, 11],
+        ] {
             let blob = header + [UInt8](repeating: 0, count: 100)
             #expect(throws: WKBError.self) {
                 try blob.withUnsafeBytes { try GeoPackageGeometry.decode($0).srid }
