@@ -44,11 +44,14 @@ public struct LinkedPlanner {
     ///
     /// Base records are keyed by the left id and carry the right id as their right locator. `right` was joined with
     /// mirrored base records, so its bases are turned back here.
-    /// - Parameter unlinked: pairs whose links an undo dropped before it was cut short.
+    /// - Parameters:
+    ///   - unlinked: pairs that are known and have no link: in conflict, or unlinked by an undo that was cut short.
+    ///   - waiting: records that could not be settled before, a copy of which may stand on the other side in another
+    ///     form: these pair with near records as at first meeting.
     /// - Throws: ``PackingError`` when a record is damaged; whatever `planner`'s output throws.
     public func plan<Output>(
         left: SideChanges, right: SideChanges, intents: [Intent],
-        unlinked: [(left: RecordKey, right: RecordKey)] = [], firstMeeting: Bool, fieldCount: Int,
+        unlinked: [(left: RecordKey, right: RecordKey)] = [], waiting: Set<RecordKey> = [], firstMeeting: Bool, fieldCount: Int,
         into planner: inout Planner<Output>
     ) throws {
         var touched: [RecordKey: (base: BaseRecord, left: Record?, right: Record?)] = [:]
@@ -88,8 +91,9 @@ public struct LinkedPlanner {
                 try planner.plan(key: left.key, base: nil, seen: Sides(left: left, right: right)))
         }
 
-        let pairs = try Pairing(fieldCount: fieldCount, pairsNear: firstMeeting).pair(
-            left: newLeft, right: newRight)
+        let pairs = try Pairing(fieldCount: fieldCount) { left, right in
+            firstMeeting || waiting.contains(left) || waiting.contains(Self.key(ofUnlinkedRight: right))
+        }.pair(left: newLeft, right: newRight)
         for (left, right) in pairs.equal + pairs.near {
             try planner.emit(
                 try planner.plan(key: left.key, base: nil, seen: Sides(left: left, right: right)))
@@ -173,7 +177,8 @@ public struct LinkedPlanner {
         return adopted
     }
 
-    /// Pairs records that an undo, cut short before it wrote, had unlinked.
+    /// Pairs records that are known to belong together. A conflict stands until someone decides: were its records
+    /// strangers in the next run, both sides would get both.
     private func reunite(
         _ unlinked: [(left: RecordKey, right: RecordKey)], _ newLeft: inout [Record],
         _ newRight: inout [Record]

@@ -1,9 +1,9 @@
 /// Pairs records that share no key, by their content.
 ///
 /// Equal records pair as a multiset: n equal records with n equal records, in key order, never n × n. What is left
-/// over may pair with its nearest counterpart, but only at first meeting, only when few fields differ, and only
+/// over may pair with its nearest counterpart, but only where the caller says so (at first meeting), only when few fields differ, and only
 /// when the choice is the same seen from both sides; anything else would guess.
-public struct Pairing: Sendable {
+public struct Pairing {
     public struct Result: Sendable {
         public var equal: [(left: Record, right: Record)] = []
         /// Pairs that differ in a few fields.
@@ -16,13 +16,15 @@ public struct Pairing: Sendable {
     private static let commonGroup = 32
 
     private let fieldCount: Int
-    private let pairsNear: Bool
+    private let pairsNear: (_ left: RecordKey, _ right: RecordKey) -> Bool
 
-    /// - Parameter pairsNear: whether records that differ in a few fields may pair.
-    public init(fieldCount: Int, pairsNear: Bool) {
+    /// - Parameter pairsNear: whether two records that differ in a few fields may pair.
+    public init(fieldCount: Int, pairsNear: @escaping (_ left: RecordKey, _ right: RecordKey) -> Bool) {
         self.fieldCount = fieldCount
         self.pairsNear = pairsNear
     }
+
+    public init(fieldCount: Int, pairsNear: Bool) { self.init(fieldCount: fieldCount) { _, _ in pairsNear } }
 
     /// Pairs the records of both sides. Complexity: O(n) expected, plus the candidates of near pairs.
     /// - Throws: ``PackingError`` when a record is damaged.
@@ -40,7 +42,7 @@ public struct Pairing: Sendable {
             }
         }
         result.rightOnly = waiting.values.flatMap { $0 }.sorted { $0.key < $1.key }
-        if pairsNear { try pairNearest(&result) }
+        try pairNearest(&result)
         return result
     }
 
@@ -75,7 +77,9 @@ public struct Pairing: Sendable {
         var takenLeft: Set<Int> = []
         var takenRight: Set<Int> = []
         for l in left.indices {
-            guard let r = forLeft[l]?.only, forRight[r]?.only == l else { continue }
+            guard let r = forLeft[l]?.only, forRight[r]?.only == l,
+                pairsNear(result.leftOnly[l].key, result.rightOnly[r].key)
+            else { continue }
             result.near.append((result.leftOnly[l], result.rightOnly[r]))
             takenLeft.insert(l)
             takenRight.insert(r)

@@ -294,6 +294,7 @@ struct Applier {
         var memory = Memory()
         for entry in entries {
             remember(entry, left: entry.seen.left, right: entry.seen.right, table.schema.name, into: &memory)
+            memory.pending.append((table.schema.name, entry.key))
         }
         if !memory.isEmpty { try await state.remember(memory, run: run) }
     }

@@ -141,11 +141,14 @@ struct Observer {
             }
             return LinkedPlanner.Intent(side: entry.side, source: source.key, record: after)
         }
-        let unlinked = takenBack.compactMap { entry in
-            entry.seen.left.flatMap { left in entry.seen.right.map { (left: left.key, right: $0.key) } }
+        // Pairs without a link: those in conflict since they met, and those that an undo unlinked.
+        let conflicts = try await state.conflicts().filter { $0.table == table.schema.name && $0.base == nil }
+        let unlinked = (conflicts.map(\.seen) + takenBack.map(\.seen)).compactMap { seen in
+            seen.left.flatMap { left in seen.right.map { (left: left.key, right: $0.key) } }
         }
         try LinkedPlanner().plan(
-            left: left, right: right, intents: sent, unlinked: unlinked, firstMeeting: planned.baseCount == 0,
+            left: left, right: right, intents: sent, unlinked: unlinked, waiting: planned.waitedFor,
+            firstMeeting: planned.baseCount == 0 || stored.generation == 0,
             fieldCount: table.schema.fields.count, into: &planner)
         planner.note(
             PlanCounts.Seen(left: joinedLeft.leftCount, right: joinedRight.leftCount, base: planned.baseCount),

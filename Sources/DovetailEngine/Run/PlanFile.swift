@@ -256,11 +256,12 @@ extension Synchronizer {
         return planned
     }
 
-    /// A file lists only what is written, so whether a side was emptied has to be asked.
-    private func emptied(_ planned: PlannedTable, _ observations: Sides<any Observation>) async throws -> [Halt] {
+    /// A saved plan and an undo look only at their own records, so whether a side was emptied has to be asked. It
+    /// counts even when they delete nothing: what they insert would hide it from the next sync.
+    func emptied(_ planned: PlannedTable, _ observations: Sides<any Observation>) async throws -> [Halt] {
         guard job.limits.stopsOnEmptySide, planned.baseCount > 0 else { return [] }
         var halts: [Halt] = []
-        for side in Side.allCases where planned.counts[side.other].deletes > 0 {
+        for side in Side.allCases {
             if try await observations[side].isEmpty(planned.table.views[side]) {
                 halts.append(.sideEmptied(table: planned.table.schema.name, side: side, had: planned.baseCount))
             }

@@ -39,6 +39,7 @@ extension Synchronizer {
         let observations = try await openObservations()
         do {
             var tables: [PlannedTable] = []
+            var halts: [Halt] = []
             for table in job.tables {
                 guard let changes = history[table.schema.name] else { continue }
                 let layout = table.layout
@@ -46,16 +47,17 @@ extension Synchronizer {
                     throw UndoError(
                         description: "\(table.schema.name) had other fields in run \(run), so it can't be undone")
                 }
-                tables.append(
-                    try await planUndo(
-                        of: changes, table, observations, stored, later: later[table.schema.name] ?? []))
+                let planned = try await planUndo(
+                    of: changes, table, observations, stored, later: later[table.schema.name] ?? [])
+                halts += try await emptied(planned, observations)
+                tables.append(planned)
             }
             let identities = Sides(
                 left: try await observations.left.identity(job: job.name),
                 right: try await observations.right.identity(job: job.name))
             await observations.left.finish()
             await observations.right.finish()
-            let halts = Recognition(stored, identities, labels: job.labels).halts
+            halts += Recognition(stored, identities, labels: job.labels).halts
             return Plan(
                 job: job.name, labels: job.labels, tables: tables, halts: halts, stored: stored,
                 identities: identities, meetsAnew: nil)
