@@ -40,7 +40,7 @@ import Testing
         #expect(process.terminationStatus == 1)
         #expect(words.contains("interrupted; run it again to complete"))
         #expect(try place.rows("b.sqlite", "SELECT count(*) FROM benches") != ["0"])
-        #expect(try place.run("status").out.contains("interrupted by the user"))
+        #expect(try place.run("status").out.contains("interrupted; run it again to complete"))
         #expect(try place.run("sync", "job").status == 0)
         let count = try place.rows("b.sqlite", "SELECT count(*), count(DISTINCT code) FROM benches")
         #expect(count == ["60000|60000"])

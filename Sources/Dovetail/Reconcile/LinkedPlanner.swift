@@ -51,7 +51,8 @@ public struct LinkedPlanner {
     /// - Throws: ``PackingError`` when a record is damaged; whatever `planner`'s output throws.
     public func plan<Output>(
         left: SideChanges, right: SideChanges, intents: [Intent],
-        unlinked: [(left: RecordKey, right: RecordKey)] = [], waiting: Set<RecordKey> = [], firstMeeting: Bool, fieldCount: Int,
+        unlinked: [(left: RecordKey, right: RecordKey)] = [], waiting: Set<RecordKey> = [],
+        firstMeeting: Bool, fieldCount: Int,
         into planner: inout Planner<Output>
     ) throws {
         var touched: [RecordKey: (base: BaseRecord, left: Record?, right: Record?)] = [:]

@@ -16,6 +16,8 @@ struct Applier {
     private(set) var cursors: [String: Sides<FeedCursor?>]
     /// Both sides of the record that was proven equal last.
     private var proven: Sides<Record?>?
+    /// The record as it was seen while a first step leaves out a part of it: a refusal is of the whole.
+    private var whole: PlanEntry?
     private var missing = MissingParents()
     /// Writes that may go through once others have.
     private var waiting: [(table: JobTable, entry: PlanEntry)] = []
@@ -257,7 +259,7 @@ struct Applier {
             RejectionRecord(
                 table: table, key: entry.key,
                 rejection: Unsettled.Rejection(
-                    side: side, reason: rejection.reason, seen: entry.seen.map { $0?.fields.digest }),
+                    side: side, reason: rejection.reason, seen: (whole ?? entry).seen.map { $0?.fields.digest }),
                 isRetried: rejection.dependsOnOthers, since: run))
     }
 
@@ -373,7 +375,9 @@ struct Applier {
                 }
                 clearMissing(entry, table)
                 proven = nil
+                whole = entry
                 try await apply([steps.first], of: table, isRetry: true)
+                whole = nil
                 // What was overtaken or rejected is noted; the rest goes on from what the store made of it.
                 if let made = proven, let next = try steps.second.following(made) { second.append((table, next)) }
             }

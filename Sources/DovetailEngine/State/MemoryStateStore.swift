@@ -158,10 +158,13 @@ public actor MemoryStateStore: StateStore {
         for conflict in memory.conflicts {
             let address = MemoryAddress(conflict.table, conflict.key)
             conflictRecords[address] = conflict.succeeding(conflictRecords[address])
+            rejectionRecords[address] = nil
         }
         for rejection in memory.rejections {
             let address = MemoryAddress(rejection.table, rejection.key)
             rejectionRecords[address] = rejection.succeeding(rejectionRecords[address])
+            // A record waits for one thing at a time.
+            conflictRecords[address] = nil
         }
         for (table, key) in memory.pending { pending.insert(MemoryAddress(table, key)) }
     }

@@ -88,7 +88,6 @@ struct StateFile {
         // A connection that could write tidies up SQLite's log files when it closes; a read-only one leaves them.
         let canTidyUp = access(path, W_OK) == 0 && access(folder, W_OK) == 0
         configuration.readonly = !canTidyUp
-        configuration.prepareDatabase { db in try db.execute(sql: "PRAGMA query_only = ON") }
         // A cursor keeps its transaction open from batch to batch.
         configuration.allowsUnsafeTransactions = true
         do {

@@ -36,6 +36,9 @@ struct Unsettlement {
             let id = try TableName.making(conflict.table, db)
             let record = conflict.succeeding(try self.conflict(id, conflict.key))
             try db.execute(
+                sql: "DELETE FROM rejections WHERE tbl = ? AND key = ?",
+                arguments: [id, Blob(record.key.bytes)])
+            try db.execute(
                 sql: """
                     INSERT OR REPLACE INTO conflicts (tbl, key, short, since, resolution, content)
                     VALUES (?, ?, ?, ?, ?, ?)
@@ -48,6 +51,10 @@ struct Unsettlement {
         for rejection in memory.rejections {
             let id = try TableName.making(rejection.table, db)
             let record = rejection.succeeding(try self.rejection(id, rejection.key))
+            // A record waits for one thing at a time.
+            try db.execute(
+                sql: "DELETE FROM conflicts WHERE tbl = ? AND key = ?",
+                arguments: [id, Blob(record.key.bytes)])
             try db.execute(
                 sql: """
                     INSERT OR REPLACE INTO rejections
