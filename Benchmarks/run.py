@@ -17,8 +17,8 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-RELEASE = os.path.join(HERE, "..", ".build", "release")
-DOVETAIL = os.path.abspath(os.path.join(RELEASE, "dovetail"))
+# Set from --built.
+DOVETAIL = CORE = ""
 
 JOB = """left: gpkg:left.gpkg
 right: gpkg:right.gpkg
@@ -112,8 +112,7 @@ def measure(rows, repeat, python):
             figures.add("again", run([DOVETAIL, "sync", "job.yaml", "--quiet"], cwd=at("work")))
             figures.add("verify", run([DOVETAIL, "verify", "job.yaml", "--quiet"], cwd=at("work")))
             figures.add("fed", run([DOVETAIL, "sync", "job.yaml", "--quiet"], cwd=at("fed")))
-        core = os.path.abspath(os.path.join(RELEASE, "DovetailBenchmarks"))
-        figures.core = json.loads(subprocess.check_output([core, str(rows)]))
+        figures.core = json.loads(subprocess.check_output([CORE, str(rows)]))
         return figures
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -164,7 +163,11 @@ def main():
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--python", help="a python with pygeodiff")
+    parser.add_argument("--built", default=os.path.join(HERE, "..", ".build", "release"), help="where the binaries are")
     options = parser.parse_args()
+    global DOVETAIL, CORE
+    DOVETAIL = os.path.abspath(os.path.join(options.built, "dovetail"))
+    CORE = os.path.abspath(os.path.join(options.built, "DovetailBenchmarks"))
     figures = {rows: measure(rows, options.repeat, options.python) for rows in options.rows}
     print(report(figures, options.python))
 

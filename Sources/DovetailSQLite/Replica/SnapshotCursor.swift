@@ -5,9 +5,9 @@ import protocol DovetailEngine.RecordCursor
 import GRDB
 import GRDBSQLite
 
-/// All records of a table in the order of their keys' bytes, in batches of about 128 KB.
+/// All records of a table in the order of their keys' bytes, in batches of about 256 KB.
 final class SnapshotCursor: RecordCursor {
-    private static let batchBytes = 128 << 10
+    private static let batchBytes = 256 << 10
 
     private let connection: Connection
     private let scan: Scan
