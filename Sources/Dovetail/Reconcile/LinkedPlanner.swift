@@ -83,7 +83,16 @@ public struct LinkedPlanner {
             var entry = try planner.plan(
                 key: key, base: record.base, seen: Sides(left: record.left, right: record.right))
             // A link that was found again has to be remembered even when neither side has changed since.
-            if case .unchanged = entry.decision, adoptedKeys.contains(key) { entry.decision = .agree }
+            if adoptedKeys.contains(key) {
+                try planner.emit(record.base, foundAgainBefore: entry)
+                switch entry.decision {
+                case .unchanged: entry.decision = .agree
+                case .agree: break
+                case .write, .conflict, .keep, .refuse:
+                    // What was found again is learnt first, and with it the left id the record has now.
+                    if let left = record.left { entry.key = left.key }
+                }
+            }
             try planner.emit(entry)
         }
 

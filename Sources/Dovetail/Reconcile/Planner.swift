@@ -18,7 +18,27 @@ public struct Planner<Output: PlanSink>: JoinSink {
         let entry = try plan(
             key: joined.key, base: joined.base(), seen: Sides(left: joined.left, right: joined.right),
             counts: Sides(left: joined.leftCount, right: joined.rightCount))
+        if let base = unsettled.interrupted[entry.key]?.base(of: entry.key, seen: entry.seen) {
+            try emit(base, foundAgainBefore: entry)
+        }
         try emit(entry)
+    }
+
+    /// Lets the memory learn what an interrupted run had brought about, before what is to be done now: that may be
+    /// refused or in conflict, and must not look like a conflict with our own write next time.
+    mutating func emit(_ base: BaseRecord, foundAgainBefore entry: PlanEntry) throws {
+        guard let left = entry.seen.left, let right = entry.seen.right else { return }
+        switch entry.decision {
+        case .unchanged, .agree: return
+        case .write, .conflict, .keep, .refuse: break
+        }
+        try emit(
+            PlanEntry(
+                table: entry.table, key: entry.key, base: entry.base,
+                seen: Sides(
+                    left: Record(key: left.key, locator: left.locator, fields: base.left),
+                    right: Record(key: right.key, locator: right.locator, fields: base.right)),
+                decision: .agree))
     }
 
     /// Plans one record from its three states.

@@ -95,7 +95,7 @@ struct DiffCommand: AsyncParsableCommand {
         let synchronizer = Synchronizer(
             job: loaded.job, state: MemoryStateStore(), owner: .thisProcess, clock: { Clock.now },
             events: { progress.receive($0) })
-        return try await synchronizer.verify(examples: max(0, limit)).tables
+        return try await synchronizer.verify(examples: max(0, limit), proving: false).tables
     }
 
     private func show(_ tables: [TableVerification], _ draft: JobScaffold.Draft) throws {

@@ -16,7 +16,7 @@ struct Applier {
     private(set) var cursors: [String: Sides<FeedCursor?>]
     /// Both sides of the record that was proven equal last.
     private var proven: Sides<Record?>?
-    /// The record as it was seen while a first step leaves out a part of it: a refusal is of the whole.
+    /// The record of which a first step leaves out a part: where that is refused, the whole one waits.
     private var whole: PlanEntry?
     private var missing = MissingParents()
     /// Writes that may go through once others have.
@@ -234,7 +234,10 @@ struct Applier {
             }
         }
         if let failure {
-            if failure.rejection.dependsOnOthers, !isRetry {
+            if let whole {
+                // Without its reference it is refused: it waits for the circle to be opened elsewhere.
+                waiting.append((table, whole))
+            } else if failure.rejection.dependsOnOthers, !isRetry {
                 waiting.append((table, entry))
             } else {
                 try rememberPart(entry, refusedBy: failure.side, now, outcomes, name, into: &memory)
@@ -259,7 +262,7 @@ struct Applier {
             RejectionRecord(
                 table: table, key: entry.key,
                 rejection: Unsettled.Rejection(
-                    side: side, reason: rejection.reason, seen: (whole ?? entry).seen.map { $0?.fields.digest }),
+                    side: side, reason: rejection.reason, seen: entry.seen.map { $0?.fields.digest }),
                 isRetried: rejection.dependsOnOthers, since: run))
     }
 
@@ -309,6 +312,8 @@ struct Applier {
             // An undone run leaves the memory as it was before it.
             guard var base = entry.base else {
                 memory.gone.append((table, entry.key))
+                // Records that met without being equal shall meet again, and not be strangers.
+                if let left, right != nil { memory.pending.append((table, left.key)) }
                 return
             }
             if job.table(table)?.schema.identity == .content {
@@ -357,18 +362,18 @@ struct Applier {
         for side in Side.allCases { missing.found(table.schema.name, entry.key, on: side) }
     }
 
-    /// Records that refer to each other in a circle go in two steps: first without the reference, then with it.
+    /// Records that refer to each other in a circle go in two steps: first without the reference, then with it. A circle
+    /// is opened at one table at a time: where one reference must not be empty, another may be.
     private mutating func breakCircles(_ order: TableOrder) async throws {
-        let stuck = waiting
-        waiting = []
         var second: [(table: JobTable, entry: PlanEntry)] = []
-        for (table, entries) in Self.grouped(stuck) {
-            guard let circular = order.circular[table.schema.name] else {
-                waiting += entries.map { (table, $0) }
-                continue
-            }
+        for table in order.tables {
+            let name = table.schema.name
+            guard let circular = order.circular[name] else { continue }
+            let stuck = waiting.filter { $0.table.schema.name == name }.map(\.entry)
+            if stuck.isEmpty { continue }
+            waiting.removeAll { $0.table.schema.name == name }
             let fields = Set(circular.flatMap(\.fields).compactMap(table.schema.index(of:)))
-            for entry in entries {
+            for entry in stuck {
                 guard let steps = try entry.inTwoSteps(nulling: fields, keyFields: table.views.left.keyFields) else {
                     waiting.append((table, entry))
                     continue
@@ -378,9 +383,10 @@ struct Applier {
                 whole = entry
                 try await apply([steps.first], of: table, isRetry: true)
                 whole = nil
-                // What was overtaken or rejected is noted; the rest goes on from what the store made of it.
+                // What was overtaken is noted, what was refused waits; the rest goes on from what the store made of it.
                 if let made = proven, let next = try steps.second.following(made) { second.append((table, next)) }
             }
+            try await retryWaiting()
         }
         for (table, entries) in Self.grouped(second) { try await apply(entries, of: table, isRetry: false) }
         try await retryWaiting()

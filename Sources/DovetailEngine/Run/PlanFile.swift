@@ -220,15 +220,15 @@ extension Synchronizer {
             forgetsBase: false)
         // A write that may have arrived already is none to send from a file: the next sync knows how to heal it.
         let sent = Set(try await state.openIntents(of: name).map(\.key))
-        let links = lines.contains { $0.seenLeft == nil } ? try await leftIDs(of: table) : [:]
+        let links = try await leftIDs(of: table)
         for start in stride(from: 0, to: lines.count, by: 2000) {
             let chunk = lines[start..<min(start + 2000, lines.count)]
             let base = try await state.base(
-                of: name, keys: chunk.map { $0.seenRight.flatMap { links[RecordKey($0.key)] } ?? RecordKey($0.key) })
+                of: name, keys: chunk.map { linkedKey($0, links) })
             let known = Dictionary(base.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
             /// The base that the line's record has now, under whatever name.
             func link(of line: PlanLine) -> BaseRecord? {
-                known[line.seenRight.flatMap { links[RecordKey($0.key)] } ?? RecordKey(line.key)]
+                known[linkedKey(line, links)]
             }
             /// How a side itself calls the line's record. One that was not seen may have been linked since.
             func own(_ side: Side, _ line: PlanLine) -> RecordKey {
@@ -246,7 +246,7 @@ extension Synchronizer {
                 let records = Sides(left: now.left[own(.left, line)], right: now.right[own(.right, line)])
                 guard var entry = try line.entry(schema: table.schema, base: link(of: line), now: records)
                 else { continue }
-                if sent.contains(entry.key) {
+                if sent.contains(entry.key) || isLinkedOtherwise(line, link(of: line), links, table) {
                     entry.decision = .refuse(.changedSince(entry.write(on: .left) == nil ? .right : .left))
                 }
                 planned.counts.count(entry.decision)
@@ -267,6 +267,22 @@ extension Synchronizer {
             }
         }
         return halts
+    }
+
+    /// The key under which the base knows a line's record now: of one that was only seen on the right, its left id.
+    private func linkedKey(_ line: PlanLine, _ links: [RecordKey: RecordKey]) -> RecordKey {
+        guard line.seenLeft == nil, let right = line.seenRight else { return RecordKey(line.key) }
+        return links[RecordKey(right.key)] ?? RecordKey(line.key)
+    }
+
+    /// Whether one of the two records that a line names has been linked with another one since.
+    private func isLinkedOtherwise(
+        _ line: PlanLine, _ link: BaseRecord?, _ links: [RecordKey: RecordKey], _ table: JobTable
+    ) -> Bool {
+        guard table.schema.identity == .content, let left = line.seenLeft, let right = line.seenRight
+        else { return false }
+        if let linked = links[RecordKey(right.key)], linked != RecordKey(left.key) { return true }
+        return link.map { $0.key != RecordKey(left.key) || $0.rightLocator != RecordKey(right.key).bytes } ?? false
     }
 
     /// The left ids of linked records, by right ids; none where the sides share a key.

@@ -46,6 +46,7 @@ struct Prefetch: ~Copyable {
 /// Runs a merge join over three cursors.
 func join<Sink: JoinSink>(
     base: (any RecordCursor)?, left: (any RecordCursor)?, right: (any RecordCursor)?, visitsEqual: Bool = true,
+    betweenBatches: (() async throws -> Void)? = nil,
     into sink: inout Sink
 ) async throws -> MergeJoin {
     var base = Prefetch(base)
@@ -55,6 +56,7 @@ func join<Sink: JoinSink>(
     do {
         while let stream = try join.run(into: &sink) {
             try Task.checkCancellation()
+            try await betweenBatches?()
             switch stream {
             case .base: try join.feed(try await base.next(), to: .base)
             case .left: try join.feed(try await left.next(), to: .left)

@@ -27,9 +27,11 @@ public struct TableVerification: Sendable {
 
 extension Synchronizer {
     /// Compares both sides completely, without trusting the base. Writes nothing.
-    /// - Parameter examples: how many differences to keep per table.
+    /// - Parameters:
+    ///   - examples: how many differences to keep per table.
+    ///   - proving: whether to add up the digests of everything both sides hold.
     /// - Throws: ``ReplicaError``, ``StateError``.
-    public func verify(examples: Int = 20) async throws -> Verification {
+    public func verify(examples: Int = 20, proving: Bool = true) async throws -> Verification {
         events(.started(kind: "verify"))
         let observations = try await openObservations()
         do {
@@ -39,7 +41,7 @@ extension Synchronizer {
                 let verified =
                     table.schema.identity == .content
                     ? try await verifyLinked(table, observations, examples)
-                    : try await verify(table, observations, examples)
+                    : try await verify(table, observations, examples, proving)
                 events(.observed(table: table.schema.name, records: verified.counts.equal + verified.counts.differences))
                 tables.append(verified)
             }
@@ -54,34 +56,20 @@ extension Synchronizer {
     }
 
     private func verify(
-        _ table: JobTable, _ observations: Sides<any Observation>, _ examples: Int
+        _ table: JobTable, _ observations: Sides<any Observation>, _ examples: Int, _ proving: Bool
     ) async throws -> TableVerification {
-        let found = Found()
-        var comparison = Comparison(schema: table.schema, digesting: true) { found.differences.append($0) }
-        _ = try await join(
+        let found = Found(table, state, examples: examples)
+        var comparison = Comparison(schema: table.schema, digesting: proving) { found.pending.append($0) }
+        let joined = try await join(
             base: nil, left: try await observations.left.snapshot(of: table.views.left),
-            right: try await observations.right.snapshot(of: table.views.right), into: &comparison)
-        // A store's habit is no difference: both sides are as they were when they were proven equal.
-        let base = try await state.base(of: table.schema.name, keys: found.differences.map(\.key))
-        let known = Dictionary(base.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
-        let reconciler = Reconciler(schema: table.schema, rules: table.rules)
-        var normalised = 0
-        var kept = 0
-        let standing = try found.differences.filter { difference in
-            if difference.isDuplicated { return true }
-            let decision = try reconciler.reconcile(
-                base: known[difference.key], left: difference.left?.fields, right: difference.right?.fields)
-            switch decision {
-            case .unchanged: normalised += 1
-            case .keep: kept += 1
-            case .agree, .write, .conflict, .refuse: return true
-            }
-            return false
-        }
+            right: try await observations.right.snapshot(of: table.views.right), visitsEqual: proving,
+            betweenBatches: { if found.pending.count >= 2000 { try await found.explain() } }, into: &comparison)
+        comparison.finish(joined)
+        try await found.explain()
         return TableVerification(
             table: table.schema.name, schema: table.schema, counts: comparison.counts,
-            normalised: normalised, kept: kept, digests: comparison.digests,
-            examples: Array(standing.prefix(examples)))
+            normalised: found.normalised, kept: found.kept, digests: proving ? comparison.digests : nil,
+            examples: found.examples)
     }
 
     /// Records that share no key are compared by their links: what a plan would still do is a difference.
@@ -121,39 +109,47 @@ extension Synchronizer {
             table: table.schema.name, schema: table.schema, counts: counts, normalised: 0, kept: kept, digests: nil,
             examples: differences)
     }
-
-    /// Collects differences. Used by one task.
-    private final class Found {
-        var differences: [Difference] = []
-    }
 }
 
-/// Compares two tables of two replicas, without a job.
-/// - Parameter receive: called for each difference, in key order.
-/// - Throws: ``ReplicaError``.
-public func compare(
-    _ table: JobTable, _ replicas: Sides<any Replica>, receive: @escaping (Difference) throws -> Void
-) async throws -> ComparisonCounts {
-    let left = try await replicas.left.observe()
-    let right: any Observation
-    do {
-        right = try await replicas.right.observe()
-    } catch {
-        await left.finish()
-        throw error
+/// Differences, and what explains them. Only the first that nothing explains are kept, so that two tables that have
+/// nothing in common do not fill memory. A class because comparison and verification share it; used by one task.
+private final class Found {
+    var pending: [Difference] = []
+    private(set) var examples: [Difference] = []
+    private(set) var normalised = 0
+    private(set) var kept = 0
+    private let table: JobTable
+    private let state: any StateStore
+    private let reconciler: Reconciler
+    private let limit: Int
+
+    init(_ table: JobTable, _ state: any StateStore, examples: Int) {
+        self.table = table
+        self.state = state
+        reconciler = Reconciler(schema: table.schema, rules: table.rules)
+        limit = examples
     }
-    do {
-        var comparison = Comparison(schema: table.schema, digesting: false, receive: receive)
-        let joined = try await join(
-            base: nil, left: try await left.snapshot(of: table.views.left),
-            right: try await right.snapshot(of: table.views.right), visitsEqual: false, into: &comparison)
-        comparison.finish(joined)
-        await left.finish()
-        await right.finish()
-        return comparison.counts
-    } catch {
-        await left.finish()
-        await right.finish()
-        throw error
+
+    /// A store's habit is no difference: both sides are as they were when they were proven equal. Nor is what a rule
+    /// leaves as it is.
+    func explain() async throws {
+        let base = try await state.base(of: table.schema.name, keys: pending.map(\.key))
+        let known = Dictionary(base.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+        for difference in pending {
+            if !difference.isDuplicated {
+                let decision = try reconciler.reconcile(
+                    base: known[difference.key], left: difference.left?.fields, right: difference.right?.fields)
+                if decision == .unchanged {
+                    normalised += 1
+                    continue
+                }
+                if case .keep = decision {
+                    kept += 1
+                    continue
+                }
+            }
+            if examples.count < limit { examples.append(difference) }
+        }
+        pending.removeAll(keepingCapacity: true)
     }
 }
