@@ -41,12 +41,17 @@ public struct ConformanceAbilities: Sendable {
     public var assignsIDs: Bool
     public var checksUniqueKeys: Bool
     public var checksForeignKeys: Bool
+    /// Refuses null in columns that are described as not nullable.
+    public var checksRequired: Bool
+    /// Doubles may be NaN.
+    public var holdsNaN: Bool
     /// Tables may hold several records with one key.
     public var allowsDuplicateKeys: Bool
 
     public init(
         types: [FieldType], hasChangeFeed: Bool = true, holdsMarks: Bool = true, assignsIDs: Bool = true,
-        checksUniqueKeys: Bool = true, checksForeignKeys: Bool = true, allowsDuplicateKeys: Bool = true
+        checksUniqueKeys: Bool = true, checksForeignKeys: Bool = true, checksRequired: Bool = true,
+        allowsDuplicateKeys: Bool = true, holdsNaN: Bool = false
     ) {
         self.types = types
         self.hasChangeFeed = hasChangeFeed
@@ -54,6 +59,8 @@ public struct ConformanceAbilities: Sendable {
         self.assignsIDs = assignsIDs
         self.checksUniqueKeys = checksUniqueKeys
         self.checksForeignKeys = checksForeignKeys
+        self.checksRequired = checksRequired
+        self.holdsNaN = holdsNaN
         self.allowsDuplicateKeys = allowsDuplicateKeys
     }
 }
@@ -134,6 +141,13 @@ struct Subject {
             while let batch = try await cursor.next() { records += batch.records() }
             return records
         }
+    }
+
+    /// All records, of which there have to be `count`.
+    func snapshot(of count: Int) async throws -> [Record] {
+        let records = try await snapshot()
+        try expect(records.count == count, "\(records.count) of \(count) records are there")
+        return records
     }
 
     func read(_ references: [RecordReference]) async throws -> [Record] {

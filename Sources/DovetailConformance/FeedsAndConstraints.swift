@@ -89,7 +89,7 @@ extension Conformance {
                 for (id, name) in [(1, "a"), (2, "b"), (3, "c")] {
                     try await subject.insert(.int(Int64(id)), .text(name), .double(0))
                 }
-                let seen = try await subject.snapshot()
+                let seen = try await subject.snapshot(of: 3)
                 let outcomes = try await subject.apply([
                     try subject.updating(seen[0], ["name": .text("b")]),
                     try subject.updating(seen[1], ["name": .text("c")]),
@@ -121,7 +121,7 @@ extension Conformance {
                 guard case .rejected(let rejection) = outcomes[2], rejection.dependsOnOthers else {
                     throw ConformanceFailure(description: "the orphan gave \(outcomes[2])")
                 }
-                let records = try await subject.snapshot()
+                let records = try await subject.snapshot(of: 2)
                 guard case .rejected = try await subject.apply([subject.deleting(records[0])])[0] else {
                     throw ConformanceFailure(description: "a parent was deleted under its child")
                 }

@@ -110,6 +110,7 @@ extension Conformance {
                     try await subject.insert(.int(Int64(id)), .text("name \(id)"), .double(Double(id)))
                 }
                 let all = try await subject.snapshot()
+                try expect(all.count == 50, "\(all.count) of 50 records are there")
                 var references = all.map { RecordReference(key: $0.key, locator: $0.locator) }
                 references.append(RecordReference(key: RecordKey([Value.int(999)])))
                 let read = try await subject.read(references).sorted { $0.key < $1.key }
@@ -126,6 +127,7 @@ extension Conformance {
                 try await subject.insert(.int(1), .null, .null)
                 try await subject.insert(.int(2), .text(""), .double(0))
                 let values = try await subject.snapshot().map { try $0.fields.values() }
+                try expect(values.count == 2, "\(values.count) of 2 records are there")
                 try expect(values[0][1] == .null && values[0][2] == .null, "null became \(values[0])")
                 try expect(
                     values[1][1] == .text("") && values[1][2] == .double(0), "empty became \(values[1])")

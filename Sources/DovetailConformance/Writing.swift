@@ -43,7 +43,7 @@ extension Conformance {
         ConformanceCheck("a record that changed since it was seen is not overwritten") { harness in
             try await Subject.with(harness, fields: keyed) { subject in
                 for id in 1...3 { try await subject.insert(.int(Int64(id)), .text("old"), .double(0)) }
-                let seen = try await subject.snapshot()
+                let seen = try await subject.snapshot(of: 3)
                 for id in 1...2 {
                     try await harness.update(
                         ["name": .text("theirs")], where: "id", is: .int(Int64(id)), in: "things",
@@ -67,7 +67,7 @@ extension Conformance {
         ConformanceCheck("a batch that is sent twice writes once") { harness in
             try await Subject.with(harness, fields: keyed) { subject in
                 for id in 1...2 { try await subject.insert(.int(Int64(id)), .text("old"), .double(0)) }
-                let seen = try await subject.snapshot()
+                let seen = try await subject.snapshot(of: 2)
                 let writes = [
                     try subject.updating(seen[0], ["name": .text("new")]), subject.deleting(seen[1]),
                     subject.inserting(.int(3), .text("c"), .double(3)),
@@ -88,9 +88,9 @@ extension Conformance {
                 var narrow = subject.table.schema
                 narrow.fields.removeLast()
                 let part = Subject(harness: harness, replica: subject.replica, table: JobTable(narrow))
-                let seen = try await part.snapshot()
+                let seen = try await part.snapshot(of: 1)
                 _ = try await part.apply([try part.updating(seen[0], ["size": .double(2)])])
-                let values = try await subject.snapshot()[0].fields.values()
+                let values = try await subject.snapshot(of: 1)[0].fields.values()
                 try expect(
                     values == [.int(1), .text("a"), .double(2), .text("mine")], "the record is \(values)")
             }
@@ -99,7 +99,7 @@ extension Conformance {
             try await Subject.with(harness, fields: keyed, identity: .match(["name"]), isKeyed: false) {
                 subject in
                 try await subject.insert(.int(1), .text("a"), .double(1))
-                let seen = try await subject.snapshot()
+                let seen = try await subject.snapshot(of: 1)
                 let moved = ReplicaWrite(
                     key: seen[0].key, locator: seen[0].locator, expected: seen[0].fields,
                     write: .update(PackedRecord([.int(1), .text("b"), .double(1)]), fields: [1]))

@@ -17,7 +17,7 @@ import Testing
                 ["sync", "job"],
                 [
                     "job", "run", "status", "firstMeeting", "left", "right", "overtaken", "tables",
-                    "conflicts", "rejected",
+                    "conflicts", "rejected", "refused",
                 ]
             ),
             (["runs", "job"], ["job", "runs"]),

@@ -13,7 +13,8 @@ struct TortureTests {
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         let seed = UInt16.random(in: 1...9999)
         process.arguments = [
-            "python3", script.path, "--kills", "6", "--writer-runs", "5", "--rows", "3000", "--changes", "1000",
+            "python3", script.path, "--kills", "6", "--writer-runs", "5", "--rows", "3000", "--changes",
+            "1000",
             "--seed", "\(seed)", "--binary", try Workplace.binary().path,
         ]
         let output = Pipe()

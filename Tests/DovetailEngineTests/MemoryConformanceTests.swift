@@ -14,15 +14,23 @@ struct MemoryConformanceTests {
 
 struct MemoryHarness: ConformanceHarness {
     var abilities: ConformanceAbilities {
-        ConformanceAbilities(types: [
-            .bool, .int, .double, .decimal, .text, .bytes, .date, .time, .timestamp, .timestampWithZone,
-            .interval,
-            .uuid, .json, .list(.int), .geometry(GeometryKind(type: "POINT", srid: 4326)), .blob,
-        ])
+        ConformanceAbilities(
+            types: [
+                .bool, .int, .double, .decimal, .text, .bytes, .date, .time, .timestamp, .timestampWithZone,
+                .interval, .uuid, .json, .list(.int), .geometry(GeometryKind(type: "POINT", srid: 4326)), .blob,
+            ], holdsNaN: true)
     }
 
     func make(_ tables: [TableDescription]) async throws -> any Replica {
-        MemoryReplica(tables: tables.map { MemoryTable($0) })
+        MemoryReplica(
+            tables: tables.map { description in
+                var table = MemoryTable(description)
+                table.check = { row in
+                    let empty = description.columns.first { !$0.isNullable && (row[$0.name] ?? .null).isNull }
+                    return empty.map { "\($0.name) must not be null" }
+                }
+                return table
+            })
     }
 
     private func edit(

@@ -49,7 +49,7 @@ final class SQLiteHarness: ConformanceHarness {
     private func sql(_ table: TableDescription) -> String {
         var parts = table.columns.map { column in
             let key = table.primaryKey == [column.name] ? " PRIMARY KEY" : ""
-            return "\"\(column.name)\" \(declaration(column.type))\(key)"
+            return "\"\(column.name)\" \(declaration(column.type))\(key)\(column.isNullable ? "" : " NOT NULL")"
         }
         parts += table.uniqueKeys.map { "UNIQUE (\($0.joined(separator: ", ")))" }
         parts += table.foreignKeys.map {
@@ -125,6 +125,8 @@ final class SQLiteHarness: ConformanceHarness {
         case .int(let number): number
         case .double(let number): number
         case .text(let text): text
+        case .bool(let flag): flag ? 1 : 0
+        case .geometry(let geometry): Data(GeoPackageGeometry.encode(geometry))
         default: nil
         }
     }

@@ -96,6 +96,23 @@ public struct PlanCounts: Sendable, Hashable, Codable {
         public var deletes = 0
         public var total: Int { inserts + updates + deletes }
         public init() {}
+
+        public static func + (a: Writes, b: Writes) -> Writes {
+            var sum = a
+            sum.inserts += b.inserts
+            sum.updates += b.updates
+            sum.deletes += b.deletes
+            return sum
+        }
+
+        /// Counts one write.
+        public mutating func count(_ write: Write) {
+            switch write {
+            case .insert: inserts += 1
+            case .update: updates += 1
+            case .delete: deletes += 1
+            }
+        }
     }
 
     public var left = Writes()
@@ -140,12 +157,7 @@ public struct PlanCounts: Sendable, Hashable, Codable {
         case .keep: kept += 1
         case .write(let writes, _):
             for side in Side.allCases {
-                switch writes[side] {
-                case .insert?: self[side].inserts += 1
-                case .update?: self[side].updates += 1
-                case .delete?: self[side].deletes += 1
-                case nil: break
-                }
+                if let write = writes[side] { self[side].count(write) }
             }
         }
     }

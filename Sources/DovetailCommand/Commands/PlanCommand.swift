@@ -34,8 +34,11 @@ struct PlanCommand: AsyncParsableCommand {
                     "Saved as \(Safe.line(out)); "
                         + "apply it with: dovetail apply \(Words.shell(out)) \(job.name)"
                 )
-            } else if !plan.isQuiet, plan.halts.isEmpty {
-                Console.line("Do it with: dovetail sync \(job.name)")
+            } else if !plan.isQuiet {
+                let needed = plan.halts.map(\.allowance)
+                guard !needed.contains(nil) else { return }
+                let words = Set(needed.compactMap { $0?.rawValue }).sorted().joined(separator: ",")
+                Console.line("Do it with: dovetail sync \(job.name)\(words.isEmpty ? "" : " --allow \(words)")")
             }
         }
     }

@@ -51,13 +51,12 @@ struct UndoCommand: AsyncParsableCommand {
         guard !dryRun else { return try await show(number) }
         let status = try await OpenJob.with(argument.job, writing: true, output) { job in
             let report = RunReport(job: job, undoing: number)
-            let lastRun = try await job.state.runs(limit: 1).first?.number ?? 0
             let synchronizer = job.synchronizer
             let result = try await Interruption.heeded {
                 try await synchronizer.undo(number, allowing: allowing)
             }
             job.progress.end()
-            return try await report.show(result, after: lastRun, output)
+            return try await report.show(result, output)
         }
         try status.end()
     }

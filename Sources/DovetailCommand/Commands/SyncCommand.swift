@@ -19,13 +19,11 @@ struct SyncCommand: AsyncParsableCommand {
     func run() async throws {
         let allowing = try allow.allowances()
         let status = try await OpenJob.with(argument.job, writing: true, output) { job in
-            let before = try await job.state.load()
-            let report = RunReport(job: job, isFirstMeeting: before.generation == 0, provesAgreement: true)
-            let lastRun = try await job.state.runs(limit: 1).first?.number ?? 0
+            let report = RunReport(job: job, provesAgreement: true)
             let synchronizer = job.synchronizer
             let result = try await Interruption.heeded { try await synchronizer.sync(allowing: allowing) }
             job.progress.end()
-            return try await report.show(result, after: lastRun, output)
+            return try await report.show(result, output)
         }
         try status.end()
     }
@@ -57,13 +55,12 @@ struct ApplyCommand: AsyncParsableCommand {
         let url = file.url
         let status = try await OpenJob.with(reference, writing: true, output) { job in
             let report = RunReport(job: job)
-            let lastRun = try await job.state.runs(limit: 1).first?.number ?? 0
             let synchronizer = job.synchronizer
             let result = try await Interruption.heeded {
                 try await synchronizer.apply(planAt: url, allowing: allowing)
             }
             job.progress.end()
-            return try await report.show(result, after: lastRun, output)
+            return try await report.show(result, output)
         }
         try status.end()
     }

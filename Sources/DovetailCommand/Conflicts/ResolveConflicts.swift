@@ -158,9 +158,14 @@ struct ResolveConflicts: AsyncParsableCommand {
             Console.line(
                 "  \(record.id.text)  \(Safe.line(record.table)) \(record.key.words)  \(words)\(rest)")
         }
+        // A conflict with an open field, or whose decision was taken back, is not decided.
+        let decided = decisions.filter { record, resolution in
+            resolution.map { record.open(after: $0.choice).isEmpty } ?? false
+        }
+        let undecided = left + decisions.count { $1 != nil } - decided.count
         Console.line(
-            "\(Words.count(decisions.count, "conflict")) decided, \(left) undecided"
-                + (decisions.isEmpty ? "" : "; carry out with: dovetail sync \(job.name)"))
+            "\(Words.count(decided.count, "conflict")) decided, \(undecided) undecided"
+                + (decided.isEmpty ? "" : "; carry out with: dovetail sync \(job.name)"))
     }
 }
 

@@ -69,7 +69,7 @@ struct HistoryPrinter {
         let colour: (String) -> String =
             switch run.status {
             case .agreed: paint.green
-            case .waiting: paint.magenta
+            case .waiting, .undone: paint.magenta
             case .failed, .interrupted: paint.red
             case .running: paint.yellow
             }
@@ -94,6 +94,7 @@ struct HistoryPrinter {
         case .running: "running"
         case .agreed: "agreed"
         case .waiting: "conflicts or rejected records wait"
+        case .undone: "its edits wait for the next sync"
         case .failed: "failed"
         case .interrupted: "interrupted, completed by the next run"
         }
@@ -116,9 +117,8 @@ struct HistoryPrinter {
             default: "\(name): \(old ?? new ?? "")"
             }
         }
-        var text =
-            "\(symbol) \(target)  "
-            + (line.valuesRemoved ? "(values are not kept)" : fields.joined(separator: ", "))
+        let removed = line.valuesRemoved ? [fields.isEmpty ? "(values are not kept)" : "(others are not kept)"] : []
+        var text = "\(symbol) \(target)  " + (fields + removed).joined(separator: ", ")
         if change.outcome != .applied {
             text +=
                 paint.red("  \(change.outcome.rawValue)") + (change.reason.map { ": \(Safe.line($0))" } ?? "")

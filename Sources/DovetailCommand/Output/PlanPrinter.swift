@@ -16,6 +16,8 @@ struct PlanPrinter {
     func printPlan(_ plan: Plan) throws {
         if let reason = plan.meetsAnew {
             Console.line("The sides meet as for the first time: \(Safe.line(reason)).")
+        } else if plan.isFirstMeeting {
+            Console.line("The sides meet for the first time: nothing is deleted.")
         }
         let counts = plan.counts
         for name in plan.tableNames {
@@ -24,7 +26,7 @@ struct PlanPrinter {
             if var reader = try plan.entries(of: name) { try printEntries(&reader, schema) }
             Console.line("  \(summary(table))")
         }
-        printTotal(Array(counts.values))
+        printTotal(Array(counts.values), isHalted: !plan.halts.isEmpty)
         for halt in plan.halts {
             Console.line(paint.red("A sync would stop: ") + Safe.line(halt.message(labels: labels)))
         }
@@ -125,21 +127,17 @@ struct PlanPrinter {
         return parts.isEmpty ? "nothing to do" : parts.joined(separator: "; ")
     }
 
-    private func printTotal(_ counts: [PlanCounts]) {
+    private func printTotal(_ counts: [PlanCounts], isHalted: Bool) {
         var total = PlanCounts()
         for table in counts {
-            for side in Side.allCases {
-                total[side].inserts += table[side].inserts
-                total[side].updates += table[side].updates
-                total[side].deletes += table[side].deletes
-            }
+            for side in Side.allCases { total[side] = total[side] + table[side] }
             total.conflicts += table.conflicts
             total.refusals += table.refusals
             total.kept += table.kept
             total.agreements += table.agreements
             total.unchanged += table.unchanged
         }
-        let isQuiet = total.isQuiet && total.conflicts + total.refusals == 0
+        let isQuiet = total.isQuiet && total.conflicts + total.refusals == 0 && !isHalted
         let kept =
             total.kept > 0 ? " but for \(Words.count(total.kept, "record")) left as they are by rule" : ""
         Console.line(

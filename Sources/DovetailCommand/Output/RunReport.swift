@@ -5,7 +5,6 @@ import DovetailJobs
 /// Tells what a run did, what waits, and what to do next.
 struct RunReport {
     let job: OpenJob
-    let isFirstMeeting: Bool
     /// The run that is taken back.
     let undoing: Int64?
     private let paint = Paint.stdout
@@ -15,11 +14,10 @@ struct RunReport {
     /// A sync looks at everything; an applied plan only at its own records.
     private let provesAgreement: Bool
 
-    init(job: OpenJob, isFirstMeeting: Bool = false, provesAgreement: Bool = false, undoing: Int64? = nil) {
+    init(job: OpenJob, provesAgreement: Bool = false, undoing: Int64? = nil) {
         self.provesAgreement = provesAgreement
         self.undoing = undoing
         self.job = job
-        self.isFirstMeeting = isFirstMeeting
     }
 
     private struct Report: Encodable {
@@ -39,14 +37,26 @@ struct RunReport {
         var tables: [Table]
         var conflicts: [ConflictJSON]
         var rejected: [RejectedJSON]
+        var refused: [RefusedJSON]
+    }
+
+    /// A record that was left alone because it had changed.
+    private struct RefusedJSON: Encodable {
+        var table: String
+        var key: [Value]
+        var reason: String
+
+        init(_ refused: ApplyTotals.RefusedRecord) {
+            table = refused.table
+            key = (try? refused.key.values()) ?? []
+            reason = refused.reason
+        }
     }
 
     private var labels: Sides<String> { job.loaded.job.labels.safe }
 
-    /// - Parameter lastRun: the number of the last run before this one.
     /// - Returns: what to tell the shell.
-    func show(_ result: RunResult, after lastRun: Int64, _ output: OutputOptions) async throws -> ExitStatus {
-        let writes = try await tally(result, after: lastRun)
+    func show(_ result: RunResult, _ output: OutputOptions) async throws -> ExitStatus {
         let conflicts = try await job.state.conflicts()
         let rejected = try await job.state.rejections()
         // An applied plan says nothing about conflicts that were there before.
@@ -56,18 +66,20 @@ struct RunReport {
             Console.json(
                 Report(
                     job: job.file.job, run: result.run, status: isAgreed ? .agreed : .waiting,
-                    firstMeeting: isFirstMeeting,
+                    firstMeeting: isFirstMeeting(result),
                     meetsAnew: result.plan.meetsAnew, left: job.loaded.job.labels.left,
                     right: job.loaded.job.labels.right, overtaken: result.totals.overtaken,
                     tables: result.plan.tableNames.map { name in
-                        let done = writes[name] ?? Sides(left: .init(), right: .init())
+                        let done = result.totals.byTable[name] ?? Sides(left: .init(), right: .init())
                         return Report.Table(table: name, left: done.left, right: done.right)
                     },
                     conflicts: conflicts.map { ConflictJSON($0, labels: job.loaded.job.labels) },
-                    rejected: rejected.map { RejectedJSON($0) }))
+                    rejected: rejected.map { RejectedJSON($0) },
+                    refused: result.totals.refused.map { RefusedJSON($0) }))
             return status
         }
-        show(result, writes, isAgreed: isAgreed)
+        show(result, isAgreed: isAgreed)
+        show(result.totals.refused)
         show(conflicts)
         show(rejected)
         if result.totals.overtaken > 0 {
@@ -78,17 +90,21 @@ struct RunReport {
         return status
     }
 
-    private func show(
-        _ result: RunResult, _ writes: [String: Sides<PlanCounts.Writes>], isAgreed: Bool
-    ) {
-        if isFirstMeeting {
+    private func isFirstMeeting(_ result: RunResult) -> Bool {
+        result.plan.isFirstMeeting && result.plan.meetsAnew == nil
+    }
+
+    private func show(_ result: RunResult, isAgreed: Bool) {
+        if let reason = result.plan.meetsAnew {
+            Console.line(
+                "The sides met as for the first time: \(Safe.line(reason)). What is equal was paired, nothing "
+                    + "was deleted.")
+        } else if isFirstMeeting(result) {
             Console.line("The sides met for the first time: what is equal was paired, nothing was deleted.")
             Notes.print(job.loaded.notes)
-        } else if let reason = result.plan.meetsAnew {
-            Console.line("The sides met as for the first time: \(Safe.line(reason)).")
         }
         for name in result.plan.tableNames {
-            guard let done = writes[name] else { continue }
+            guard let done = result.totals.byTable[name] else { continue }
             let sides = Side.allCases.compactMap { side in
                 Words.done(done[side]).map { "\(labels[side]): \($0)" }
             }
@@ -128,6 +144,16 @@ struct RunReport {
         Console.line("  then:               dovetail sync \(job.name)")
     }
 
+    /// Records that an applied plan or an undo left alone.
+    private func show(_ refused: [ApplyTotals.RefusedRecord]) {
+        guard !refused.isEmpty else { return }
+        Console.line(paint.red("\(Words.count(refused.count, "record")) left alone:"))
+        for record in refused.prefix(Self.listed) {
+            Console.line("  ✗ \(Safe.line(record.table)) \(record.key.words)  \(Safe.line(record.reason))")
+        }
+        if refused.count > Self.listed { Console.line("  … and \(refused.count - Self.listed) more") }
+    }
+
     private func show(_ rejected: [RejectionRecord]) {
         guard !rejected.isEmpty else { return }
         Console.line(paint.red("\(Words.count(rejected.count, "rejected record")):"))
@@ -136,42 +162,5 @@ struct RunReport {
             Console.line("  … and \(rejected.count - Self.listed) more: dovetail conflicts list \(job.name)")
         }
         Console.line("  correct the record on either side, then: dovetail sync \(job.name)")
-    }
-
-    // MARK: What was written
-
-    /// Writes per table and side. The plan's counts tell them when everything went as planned; else the
-    /// history.
-    private func tally(
-        _ result: RunResult, after lastRun: Int64
-    ) async throws -> [String: Sides<PlanCounts.Writes>] {
-        guard let last = result.run else { return [:] }
-        let planned = result.counts.mapValues { Sides(left: $0.left, right: $0.right) }
-        let asPlanned = Side.allCases.allSatisfy { side in
-            planned.values.reduce(0) { $0 + $1[side].total } == result.totals.writes[side].total
-        }
-        if asPlanned, last == lastRun + 1 { return planned }
-        var written: [String: Sides<PlanCounts.Writes>] = [:]
-        guard last > lastRun else { return [:] }
-        for run in (lastRun + 1)...last {
-            var offset = 0
-            while true {
-                let chunk = try await job.state.changes(of: run, offset: offset, limit: 5000)
-                if chunk.isEmpty { break }
-                offset += chunk.count
-                for change in chunk where change.outcome == .applied { count(change.entry, in: &written) }
-            }
-        }
-        return written
-    }
-
-    private func count(_ entry: JournalEntry, in written: inout [String: Sides<PlanCounts.Writes>]) {
-        var sides = written[entry.table] ?? Sides(left: .init(), right: .init())
-        switch entry.verb {
-        case "insert": sides[entry.side].inserts += 1
-        case "delete": sides[entry.side].deletes += 1
-        default: sides[entry.side].updates += 1
-        }
-        written[entry.table] = sides
     }
 }

@@ -21,11 +21,18 @@ struct Applier {
     private var missing = MissingParents()
     /// Writes that may go through once others have.
     private var waiting: [(table: JobTable, entry: PlanEntry)] = []
+    /// Entries done, per table, for progress.
+    private var done: [String: Int] = [:]
+    /// What waited for a person before the run.
+    private let known: KnownUnsettled
+    /// Whether the run changed or learnt anything that was not known before it.
+    private(set) var hasNews = false
 
     init(
         job: SyncJob, state: any StateStore, run: Int64, kind: RunKind, cursors: [String: Sides<FeedCursor?>],
-        chunkSize: Int, events: @escaping EventHandler
+        chunkSize: Int, known: KnownUnsettled, events: @escaping EventHandler
     ) {
+        self.known = known
         self.chunkSize = chunkSize
         self.cursors = cursors
         self.job = job
@@ -55,13 +62,13 @@ struct Applier {
 
     private mutating func pass(_ plan: PlannedTable, deletes: Bool) async throws {
         var reader = try plan.spool.reader()
-        var done = 0
+        let name = plan.table.schema.name
         while true {
             let chunk = try reader.next(chunkSize) { $0.deletes == deletes }
             if chunk.isEmpty { break }
             try await apply(chunk, of: plan.table, isRetry: false)
-            done += chunk.count
-            events(.applying(table: plan.table.schema.name, done: done, of: plan.spool.count))
+            done[name, default: 0] += chunk.count
+            events(.applying(table: name, done: done[name] ?? 0, of: plan.spool.count))
         }
     }
 
@@ -81,6 +88,7 @@ struct Applier {
             if isAnswered { try learn(entry, outcome, table, isRetry, into: &memory) }
         }
         if !memory.isEmpty {
+            hasNews = hasNews || known.hasNews(memory)
             try await state.remember(memory, run: run)
             events(.remembered(records: memory.agreed.count + memory.gone.count))
         }
@@ -106,11 +114,10 @@ struct Applier {
             noteMissing(entry, name)
         case .refuse(.changedSince(let side)):
             // Nothing waits for a person here: the next sync looks at the record as it is.
-            result.rejected += 1
-            events(
-                .rejected(
-                    table: name, side: side, key: entry.key,
-                    reason: Refusal.changedSince(side).reason(labels: job.labels)))
+            let reason = Refusal.changedSince(side).reason(labels: job.labels)
+            result.refuse(name, entry.key, reason)
+            hasNews = true
+            events(.rejected(table: name, side: side, key: entry.key, reason: reason))
         case .refuse(let refusal):
             memory.rejections.append(rejection(entry, refusal, name))
             result.rejected += 1
@@ -212,7 +219,8 @@ struct Applier {
             switch outcome {
             case .applied(let record):
                 now[side] = record
-                result.count(write, on: side)
+                result.count(write, on: side, of: name)
+                hasNews = true
                 memory.outcomes.append((name, side, entry.key, .applied, nil))
                 if let record, let wanted = write.result, record.fields != wanted {
                     events(.normalised(table: name, side: side, key: entry.key))
@@ -410,24 +418,6 @@ struct Applier {
             groups[table.schema.name]?.1.append(entry)
         }
         return order.compactMap { groups[$0] }
-    }
-}
-
-/// What a run did.
-public struct ApplyTotals: Sendable, Hashable {
-    public var writes = Sides(left: PlanCounts.Writes(), right: PlanCounts.Writes())
-    public var conflicts = 0
-    public var rejected = 0
-    public var overtaken = 0
-
-    public init() {}
-
-    mutating func count(_ write: Write, on side: Side) {
-        switch write {
-        case .insert: writes[side].inserts += 1
-        case .update: writes[side].updates += 1
-        case .delete: writes[side].deletes += 1
-        }
     }
 }
 

@@ -27,11 +27,13 @@ public struct Limits: Sendable, Hashable {
     func check(_ table: String, _ counts: PlanCounts, baseCount: Int) -> [Halt] {
         var halts: [Halt] = []
         for side in Side.allCases {
-            // A side is emptied when the base had records and the side shows none.
-            if stopsOnEmptySide, baseCount > 0, let records = counts.records,
+            // A side is emptied when the base had records and the side shows none. What only an interrupted run knows
+            // of is in no base yet: then the deletes show it.
+            let had = max(baseCount, counts[side.other].deletes)
+            if stopsOnEmptySide, had > 0, let records = counts.records,
                 (side == .left ? records.left : records.right) == 0
             {
-                halts.append(.sideEmptied(table: table, side: side, had: baseCount))
+                halts.append(.sideEmptied(table: table, side: side, had: had))
             }
             let deletes = counts[side].deletes
             guard deletes > 0 else { continue }

@@ -48,6 +48,9 @@ public struct Plan: @unchecked Sendable {
         try tables.first { $0.table.schema.name == table }?.spool.reader()
     }
 
+    /// Whether the sides meet without a base: nothing is deleted then.
+    public var isFirstMeeting: Bool { stored.generation == 0 || meetsAnew != nil }
+
     /// Whether nothing would be written on either side.
     public var isQuiet: Bool { tables.allSatisfy { $0.counts.isQuiet } }
 
@@ -75,11 +78,7 @@ public struct RunResult: Sendable {
     /// This result with the writes of an earlier round of the same sync added.
     func following(_ earlier: RunResult) -> RunResult {
         var totals = totals
-        for side in Side.allCases {
-            totals.writes[side].inserts += earlier.totals.writes[side].inserts
-            totals.writes[side].updates += earlier.totals.writes[side].updates
-            totals.writes[side].deletes += earlier.totals.writes[side].deletes
-        }
+        totals.add(writesOf: earlier.totals)
         return RunResult(run: run ?? earlier.run, counts: counts, totals: totals, plan: plan)
     }
 

@@ -3,7 +3,7 @@ import Dovetail
 /// Runs a job: observe, reconcile, plan, limits, apply, verify, remember.
 ///
 /// ```swift
-/// let synchronizer = Synchronizer(job: job, state: state)
+/// let synchronizer = Synchronizer(job: job, state: state, owner: owner, clock: clock)
 /// let outcome = try await synchronizer.sync()
 /// ```
 ///
@@ -64,6 +64,7 @@ public struct Synchronizer: Sendable {
         try check(plan.halts, allowing)
         if try await isQuiet(plan) {
             try await state.noteQuiet(at: clock(), cursors: plan.cursors)
+            try await state.retain(job.retention, at: clock())
             return RunResult(run: nil, counts: plan.counts, totals: ApplyTotals(), plan: plan)
         }
         return try await carryOut(plan, kind: .sync)
@@ -150,14 +151,12 @@ public struct Synchronizer: Sendable {
 
     /// Whether a run of this plan would change nothing on either side, nor in the memory.
     private func isQuiet(_ plan: Plan) async throws -> Bool {
-        guard plan.meetsAnew == nil, plan.stored.generation > 0, plan.stored.pendingGeneration == nil else { return false }
+        guard isSteady(plan) else { return false }
         var waiting: Set<ConflictRecord.ID> = []
         var known: [ConflictRecord.ID: (Conflict, Sides<Record?>)] = [:]
         for table in plan.tables {
             let counts = table.counts
-            guard counts.isQuiet, counts.agreements == 0, table.relayout == nil,
-                plan.stored.layouts[table.table.schema.name] == table.table.layout
-            else { return false }
+            guard counts.isQuiet, counts.agreements == 0 else { return false }
             if counts.conflicts + counts.refusals == 0 {
                 if !table.waitedFor.isEmpty { return false }
                 continue
@@ -188,6 +187,15 @@ public struct Synchronizer: Sendable {
         return true
     }
 
+    /// Whether replicas, memory and mapping are as a good run left them.
+    private func isSteady(_ plan: Plan) -> Bool {
+        plan.meetsAnew == nil && plan.stored.generation > 0 && plan.stored.pendingGeneration == nil
+            && plan.tables.allSatisfy { table in
+                table.relayout == nil && !table.forgetsBase
+                    && plan.stored.layouts[table.table.schema.name] == table.table.layout
+            }
+    }
+
     // MARK: Apply, verify, remember
 
     /// Carries a plan out under the lock.
@@ -195,9 +203,10 @@ public struct Synchronizer: Sendable {
         var plan = plan
         let stored = plan.stored
         let generation = max(stored.generation, stored.pendingGeneration ?? 0) + 1
+        let known = try await KnownUnsettled(state)
         let run = try await state.begin(RunStart(kind: kind, time: clock(), generation: generation))
         var applier = Applier(
-            job: job, state: state, run: run, kind: kind, cursors: plan.cursors, chunkSize: chunkSize,
+            job: job, state: state, run: run, kind: kind, cursors: plan.cursors, chunkSize: chunkSize, known: known,
             events: events)
         do {
             for table in plan.tables { try await layOut(table, stored) }
@@ -205,11 +214,18 @@ public struct Synchronizer: Sendable {
                 try await job.replicas[side].prepare(plan.tables.map { $0.table.views[side] })
             }
             try await applier.apply(plan.tables)
-            try await settle(plan, run: run)
-            let marked = try await stamp(plan, generation)
+            let hasSettled = try await settle(plan, run: run)
             plan.cursors = applier.cursors
+            if kind == .sync, !applier.hasNews, !hasSettled, isSteady(plan) {
+                // Waiting writes were tried again, in vain: the run leaves no more of a trace than a quiet one.
+                try await state.discard(run)
+                try await state.noteQuiet(at: clock(), cursors: plan.cursors)
+                return RunResult(run: nil, counts: plan.counts, totals: applier.result, plan: plan)
+            }
+            let marked = try await stamp(plan, generation)
             let result = RunResult(run: run, counts: plan.counts, totals: applier.result, plan: plan)
-            var end = end(plan, result.status, marked: marked, message: nil)
+            let status: RunStatus = kind == .undo ? .undone : result.status
+            var end = end(plan, status, marked: marked, done: applier.result, message: nil)
             end.looksAtEverything = kind == .sync
             end.changeCounters = try await changeCounters(plan, marked)
             try await state.finish(end, run: run)
@@ -220,7 +236,8 @@ public struct Synchronizer: Sendable {
             // What is journalled and not remembered is found again by the next run. When even this note can't be
             // written, the first failure is the one to report.
             let failure = described(error)
-            try? await state.finish(end(plan, .failed, marked: nil, message: "\(failure)"), run: run)
+            try? await state.finish(
+                end(plan, .failed, marked: nil, done: applier.result, message: "\(failure)"), run: run)
             events(.finished(status: .failed))
             throw failure
         }
@@ -240,7 +257,7 @@ public struct Synchronizer: Sendable {
     }
 
     /// Forgets conflicts and rejections that this plan no longer found.
-    private func settle(_ plan: Plan, run: Int64) async throws {
+    private func settle(_ plan: Plan, run: Int64) async throws -> Bool {
         var memory = Memory()
         for table in plan.tables where !table.waitedFor.isEmpty {
             var open = table.waitedFor
@@ -249,6 +266,7 @@ public struct Synchronizer: Sendable {
             memory.settled += open.sorted().map { (table.table.schema.name, $0) }
         }
         if !memory.isEmpty { try await state.remember(memory, run: run) }
+        return !memory.isEmpty
     }
 
     /// Leaves the run's mark on both sides. A one-way job does not write to its source.
@@ -286,11 +304,19 @@ public struct Synchronizer: Sendable {
         }
     }
 
-    private func end(_ plan: Plan, _ status: RunStatus, marked: Sides<Bool>?, message: String?) -> RunEnd {
+    private func end(
+        _ plan: Plan, _ status: RunStatus, marked: Sides<Bool>?, done: ApplyTotals, message: String?
+    ) -> RunEnd {
+        // What was done, not what was planned: a run that failed half way must not look like a whole one.
+        var counts = plan.counts
+        for table in counts.keys {
+            counts[table]?.left = done.byTable[table]?.left ?? PlanCounts.Writes()
+            counts[table]?.right = done.byTable[table]?.right ?? PlanCounts.Writes()
+        }
         var layouts: [String: TableLayout] = [:]
         for table in plan.tables { layouts[table.table.schema.name] = table.table.layout }
         return RunEnd(
-            time: clock(), status: status, counts: plan.counts, stamped: marked != nil,
+            time: clock(), status: status, counts: counts, stamped: marked != nil,
             marked: marked ?? plan.stored.marked,
             changeCounters: plan.identities.map(\.changeCounter),
             // A failed run says nothing about either; it may itself have brought the base into another layout.

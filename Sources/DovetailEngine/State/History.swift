@@ -115,6 +115,8 @@ public enum RunStatus: String, Sendable, Hashable, Codable {
     case agreed
     /// Done, but conflicts or rejected records wait.
     case waiting
+    /// An earlier run was taken back; its edits wait for the next sync.
+    case undone
     case failed
     /// It was interrupted; the next run completed it.
     case interrupted

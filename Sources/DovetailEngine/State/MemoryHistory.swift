@@ -123,8 +123,19 @@ struct MemoryHistory {
             }
         }
         if end.isConclusive { label(end, run) }
-        try redact(end)
-        prune(end)
+        try retain(end.retention, at: end.time, sparing: latest)
+    }
+
+    /// Forgets values and runs that need not be kept.
+    mutating func retain(_ retention: HistoryRetention, at time: Int64, sparing newest: Int64?) throws {
+        try redact(retention)
+        prune(retention, at: time, sparing: newest)
+    }
+
+    /// Forgets a run of which nothing is worth keeping.
+    mutating func discard(_ run: Int64) {
+        kept[run] = nil
+        open = open.mapValues { $0.filter { $0.run != run } }.filter { !$0.value.isEmpty }
     }
 
     /// Notes under which layout this run's changes are, and those of older runs that were interrupted before
@@ -139,13 +150,13 @@ struct MemoryHistory {
         }
     }
 
-    private mutating func redact(_ end: RunEnd) throws {
+    private mutating func redact(_ retention: HistoryRetention) throws {
         for number in kept.keys {
             guard var run = kept[number] else { continue }
             for index in run.changes.indices {
                 var change = run.changes[index]
                 if change.outcome != .open,
-                    let redacted = try end.retention.redacting(
+                    let redacted = try retention.redacting(
                         change.entry, reason: change.reason, layout: change.layout)
                 {
                     change.entry = redacted.entry
@@ -158,13 +169,13 @@ struct MemoryHistory {
         }
     }
 
-    private mutating func prune(_ end: RunEnd) {
+    private mutating func prune(_ retention: HistoryRetention, at time: Int64, sparing newest: Int64?) {
         let stillOpen = Set(open.values.flatMap { $0.map(\.run) })
         for (age, number) in kept.keys.sorted(by: >).enumerated() where !stillOpen.contains(number) {
-            guard let record = kept[number]?.record, record.status != .running, number != latest else {
+            guard let record = kept[number]?.record, record.status != .running, number != newest else {
                 continue
             }
-            if end.retention.drops(record, age: age, at: end.time) { kept[number] = nil }
+            if retention.drops(record, age: age, at: time) { kept[number] = nil }
         }
     }
 

@@ -182,6 +182,17 @@ public actor MemoryStateStore: StateStore {
         state.take(end, generation: history.generation(of: run))
     }
 
+    public func discard(_ run: Int64) {
+        history.discard(run)
+        state.pendingGeneration = nil
+    }
+
+    public func retain(_ retention: HistoryRetention, at time: Int64) throws {
+        var history = history
+        try history.retain(retention, at: time, sparing: nil)
+        self.history = history
+    }
+
     public func noteQuiet(at time: Int64, cursors: [String: Sides<FeedCursor?>]) {
         state.lastQuiet = time
         state.cursors.merge(cursors) { $1 }

@@ -72,7 +72,7 @@ extension JobState {
                 changeCounters[side] = end.changeCounters[side] ?? changeCounters[side]
             }
         }
-        if end.status == .agreed || end.status == .waiting { resetReason = nil }
+        if [.agreed, .waiting, .undone].contains(end.status) { resetReason = nil }
     }
 }
 

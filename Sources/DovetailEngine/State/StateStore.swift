@@ -44,6 +44,11 @@ public protocol StateStore: Sendable {
     func remember(_ memory: Memory, run: Int64) async throws
     /// Ends a run, and forgets what history need not keep.
     func finish(_ end: RunEnd, run: Int64) async throws
+    /// Ends a run that neither changed nor learnt anything, as if it had not been begun: it leaves no trace in the
+    /// history, and nothing is being stamped.
+    func discard(_ run: Int64) async throws
+    /// Forgets what history need not keep at this time, without a run.
+    func retain(_ retention: HistoryRetention, at time: Int64) async throws
     /// Notes that a run found nothing to do, without adding to the history.
     func noteQuiet(at time: Int64, cursors: [String: Sides<FeedCursor?>]) async throws
 

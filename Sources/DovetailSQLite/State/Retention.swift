@@ -12,13 +12,14 @@ struct Retention {
         self.kept = kept
     }
 
-    func apply(at time: Int64, latest: Int64) throws {
+    /// - Parameter latest: a run that is kept however old it is: the one that is ending.
+    func apply(at time: Int64, latest: Int64?) throws {
         try prune(at: time, latest: latest)
         try redact()
     }
 
     /// A run whose writes are still open is kept: they may have arrived.
-    private func prune(at time: Int64, latest: Int64) throws {
+    private func prune(at time: Int64, latest: Int64?) throws {
         let rows = try Row.fetchAll(db, sql: "SELECT * FROM runs ORDER BY number DESC")
         for (age, row) in rows.enumerated() {
             let run = try RunRow.read(row)

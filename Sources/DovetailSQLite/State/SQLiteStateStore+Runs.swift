@@ -82,6 +82,19 @@ extension SQLiteStateStore {
         }
     }
 
+    public func discard(_ run: Int64) async throws {
+        try await write { db in
+            let range: StatementArguments = [run << 32, (run + 1) << 32]
+            try db.execute(sql: "DELETE FROM changes WHERE place >= ? AND place < ?", arguments: range)
+            try db.execute(sql: "DELETE FROM runs WHERE number = ?", arguments: [run])
+            try db.execute(sql: "UPDATE job SET pending_generation = NULL")
+        }
+    }
+
+    public func retain(_ retention: HistoryRetention, at time: Int64) async throws {
+        try await write { db in try Retention(db, retention).apply(at: time, latest: nil) }
+    }
+
     public func noteQuiet(at time: Int64, cursors: [String: Sides<FeedCursor?>]) async throws {
         try await write { db in
             try db.execute(sql: "UPDATE job SET last_quiet = ?", arguments: [time])

@@ -1,0 +1,122 @@
+import Dovetail
+import DovetailEngine
+import DovetailMemory
+import Testing
+
+@Suite("Links between records that share no key")
+struct LinkTests {
+    private static let linked = TableSchema(
+        "benches", fields: [Field("id", .int), Field("name", .text), Field("size", .int)], identity: .content)
+
+    private func pair() async throws -> (MemoryPair, FaultyReplica) {
+        var pair = MemoryPair([Self.linked])
+        // Ids of the right store are its own.
+        await pair.right.edit("benches") { table in
+            let first = table.insert([:], id: 1000)
+            table.delete(first)
+        }
+        let faulty = FaultyReplica(pair.right)
+        pair.job.replicas.right = faulty
+        return (pair, faulty)
+    }
+
+    @Test("an insert whose answer never came is adopted, and not sent twice")
+    func adopted() async throws {
+        let (pair, faulty) = try await pair()
+        await pair.insert(1...3, .left)
+        await faulty.failNext(.afterWrite)
+        await #expect(throws: ReplicaError.self) { _ = try await pair.sync() }
+        #expect(await pair.count(.right) == 3)
+        let result = try await pair.sync()
+        #expect(result.totals.writes.left.total + result.totals.writes.right.total == 0)
+        #expect(await pair.counts() == [3, 3])
+        #expect(try await pair.sync().run == nil)
+    }
+
+    @Test("an insert that never arrived is sent again")
+    func sentAgain() async throws {
+        let (pair, faulty) = try await pair()
+        await pair.insert(1...3, .left)
+        await faulty.failNext(.beforeWrite)
+        await #expect(throws: ReplicaError.self) { _ = try await pair.sync() }
+        #expect(try await pair.sync().totals.writes.right.inserts == 3)
+        #expect(await pair.count(.right) == 3)
+    }
+
+    @Test("equal records whose answer never came are adopted one by one")
+    func equalRecords() async throws {
+        let (pair, faulty) = try await pair()
+        await pair.insert([7, 7, 7], .left)
+        await faulty.failNext(.afterWrite)
+        await #expect(throws: ReplicaError.self) { _ = try await pair.sync() }
+        await pair.insert([7], .left)
+        #expect(try await pair.sync().totals.writes.right.inserts == 1)
+        #expect(await pair.counts() == [4, 4])
+        #expect(try await pair.sync().run == nil)
+    }
+
+    @Test("an edit of the source after the answer was lost is an edit of the adopted record")
+    func editedSource() async throws {
+        let (pair, faulty) = try await pair()
+        await pair.insert(1...2, .left)
+        await faulty.failNext(.afterWrite)
+        await #expect(throws: ReplicaError.self) { _ = try await pair.sync() }
+        await pair.update(1...1, .left, ["size": .int(9)])
+        let result = try await pair.sync()
+        #expect(result.totals.writes.right.updates == 1 && result.totals.writes.right.inserts == 0)
+        #expect(await pair.counts() == [2, 2])
+        #expect(try await pair.sync().run == nil)
+    }
+
+    @Test("a link survives that a record is deleted and comes back under another id")
+    func comesBack() async throws {
+        let (pair, _) = try await pair()
+        await pair.insert(1...3, .left)
+        _ = try await pair.sync()
+        await pair.delete(1...1, .left)
+        await pair.update(1...1, .right, ["size": .int(9)])
+        #expect(try await pair.sync().conflicts == 1)
+        let conflict = try #require(await pair.state.conflicts().first)
+        try await pair.state.decide([
+            conflict.id: Resolution(.side(.right), seen: conflict.seen.map { $0?.fields.digest })
+        ])
+        #expect(try await pair.sync().totals.writes.left.inserts == 1)
+        await pair.update(1...1, .left, ["name": .text("back")])
+        let result = try await pair.sync()
+        #expect(result.totals.writes.right.updates == 1)
+        #expect(await pair.counts() == [3, 3])
+        #expect(try await pair.sync().run == nil)
+    }
+
+    @Test("a store's habit is no edit of a linked record")
+    func normalised() async throws {
+        let (pair, _) = try await pair()
+        await pair.right.edit("benches") { table in
+            table.normalise = { row in
+                var row = row
+                if case .text(let name)? = row["name"] { row["name"] = .text(name.uppercased()) }
+                return row
+            }
+        }
+        await pair.insert(1...2, .left)
+        #expect(try await pair.sync().totals.writes.right.inserts == 2)
+        #expect(try await pair.sync().run == nil)
+        #expect(await pair.name(of: 1, .right) == .text("BENCH 1"))
+        await pair.update(1...1, .right, ["size": .int(9)])
+        #expect(try await pair.sync().totals.writes.left.updates == 1)
+        #expect(await pair.name(of: 1, .left) == .text("bench 1"))
+        #expect(try await pair.sync().run == nil)
+    }
+
+    @Test("with a lost memory linked records find each other by content, and no copy is made")
+    func lostMemory() async throws {
+        var (pair, _) = try await pair()
+        await pair.insert([1, 2, 2, 3], .left)
+        _ = try await pair.sync()
+        pair.state = MemoryStateStore(identity: "made anew")
+        await pair.delete([3], .right)
+        let result = try await pair.sync()
+        #expect(result.totals.writes.right.inserts == 1 && result.totals.writes.left.total == 0)
+        #expect(await pair.counts() == [4, 4])
+    }
+}
