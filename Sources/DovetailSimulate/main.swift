@@ -1,1 +1,70 @@
-print("x")
+import ArgumentParser
+import DovetailSimulation
+import Foundation
+
+/// Runs the whole engine over worlds in memory with faults, and checks the laws of the design.
+struct Simulate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "simulate", abstract: "Simulates whole syncs under faults and checks the laws.")
+
+    @Option(help: "How many seeds to run.")
+    var seeds = 1000
+
+    @Option(name: .customLong("from"), help: "The first seed.")
+    var first: UInt64 = 1
+
+    @Option(help: "Run only this seed, and tell its story.")
+    var seed: UInt64?
+
+    @Option(help: "Stop after this many failures.")
+    var failures = 5
+
+    @Flag(help: "Tell every seed's story; with --seed, without leaving out steps.")
+    var verbose = false
+
+    func run() throws {
+        if let seed { return try replay(seed) }
+        var tally = Tally()
+        var failed: [UInt64] = []
+        let start = Date()
+        for seed in first..<(first + UInt64(max(seeds, 0))) {
+            let simulation = Simulation(seed: seed)
+            var outcome = simulation.run(tellsStory: verbose)
+            if outcome.violations.isEmpty, seed % 4 == 0 {
+                let mirror = MirrorCheck(seed: seed).run()
+                outcome.violations += mirror.violations
+                tally.add(mirror.tally)
+            }
+            if verbose { print(outcome.report) }
+            tally.add(outcome.tally)
+            if let violation = outcome.violations.first {
+                failed.append(seed)
+                print("seed \(seed): \(violation)")
+                if failed.count >= failures { break }
+            }
+        }
+        print(tally.lines.joined(separator: "\n"))
+        print(
+            "\(seeds) seeds from \(first) in \(Int(Date().timeIntervalSince(start))) s, "
+                + "\(failed.count) failed \(failed)"
+        )
+        if !failed.isEmpty { throw ExitCode.failure }
+    }
+
+    private func replay(_ seed: UInt64) throws {
+        var simulation = Simulation(seed: seed)
+        let outcome = simulation.run(tellsStory: true)
+        guard let violation = outcome.violations.first else { return print(outcome.report) }
+        if !verbose { simulation = simulation.shrunk(violation.law) }
+        print(simulation.run(tellsStory: true).report)
+        throw ExitCode.failure
+    }
+}
+
+// Sets and dictionaries differ from process to process unless this is set before the process starts.
+if getenv("SWIFT_DETERMINISTIC_HASHING") == nil {
+    setenv("SWIFT_DETERMINISTIC_HASHING", "1", 1)
+    var arguments = CommandLine.arguments.map { strdup($0) } + [nil]
+    execv("/proc/self/exe", &arguments)
+}
+Simulate.main()

@@ -64,7 +64,8 @@ public struct Unsettled: Sendable {
         /// The base that holds if all writes arrived: an edit made since then is an edit of that, and not a
         /// conflict with our own write.
         func base(of key: RecordKey, seen: Sides<Record?>) -> BaseRecord? {
-            guard let left = expected.left, let right = expected.right,
+            // A record that was deleted on one side and let go of its references on the other has only one form.
+            guard let left = expected.left ?? expected.right, let right = expected.right ?? expected.left,
                 written.allSatisfy({ seen[$0]?.fields == expected[$0] })
             else { return nil }
             return BaseRecord(

@@ -45,7 +45,10 @@ public struct Planner<Output: PlanSink>: JoinSink {
     public mutating func plan(
         key: RecordKey, base: BaseRecord?, seen: Sides<Record?>, counts: Sides<Int>? = nil
     ) throws -> PlanEntry {
-        let base = unsettled.interrupted[key]?.base(of: key, seen: seen) ?? base
+        // Where nothing links the sides, a record without its counterpart was not deleted over there: it is not paired.
+        let isAlone = base == nil && (seen.left == nil || seen.right == nil)
+        let isUnpaired = isAlone && reconciler.schema.identity == .content
+        let base = (isUnpaired ? nil : unsettled.interrupted[key]?.base(of: key, seen: seen)) ?? base
         var entry = PlanEntry(
             table: reconciler.schema.name, key: key, base: base, seen: seen, decision: .unchanged)
         if let refusal = refusal(entry, counts) {

@@ -57,6 +57,7 @@ struct Applier {
         }
         // A unique value may have been freed, or the last child be gone.
         try await retryWaiting()
+        try await breakCirclesOfDeletes(order)
         try await giveUpWaiting()
     }
 
@@ -398,6 +399,66 @@ struct Applier {
         }
         for (table, entries) in Self.grouped(second) { try await apply(entries, of: table, isRetry: false) }
         try await retryWaiting()
+    }
+
+    /// Records that hold each other in a circle and are all to go lose their references first.
+    private mutating func breakCirclesOfDeletes(_ order: TableOrder) async throws {
+        for table in order.tables {
+            guard let circular = order.circular[table.schema.name] else { continue }
+            let isStuck = { (waits: (table: JobTable, entry: PlanEntry)) in
+                waits.table.schema.name == table.schema.name && waits.entry.deletes
+            }
+            let stuck = waiting.filter(isStuck).map(\.entry)
+            if stuck.isEmpty { continue }
+            waiting.removeAll(where: isStuck)
+            let fields = Set(circular.flatMap(\.fields).compactMap(table.schema.index(of:)))
+            for entry in stuck { waiting.append((table, try await letGo(entry, of: fields, table))) }
+            try await retryWaiting()
+        }
+    }
+
+    /// Empties the references of a record that is to be deleted, and remembers that: a run that is cut short in
+    /// between must not take it for an edit. The entry comes back as it was where there is nothing to empty, or the
+    /// store refuses.
+    private mutating func letGo(_ entry: PlanEntry, of fields: Set<Int>, _ table: JobTable) async throws -> PlanEntry {
+        let side: Side = entry.write(on: .left) == .delete ? .left : .right
+        guard let seen = entry.seen[side], entry.write(on: side.other) == nil,
+            fields.isDisjoint(with: table.views[side].keyFields)
+        else { return entry }
+        let count = try seen.fields.slices().count
+        let moving = (0..<count).map { fields.contains($0) ? nil : Optional($0) }
+        let partial = try seen.fields.moved(moving)
+        guard partial != seen.fields, case .write(_, let decided) = entry.decision else { return entry }
+        let write = Write.update(partial, fields: try table.schema.differingFields(seen.fields, partial))
+        var step = entry
+        var writes = Sides<Write?>(left: nil, right: nil)
+        writes[side] = write
+        step.decision = .write(writes, decided: decided)
+        let (outcomes, failure) = try await send([step], table)
+        if let failure { throw failure }
+        var memory = Memory()
+        var next = entry
+        let name = table.schema.name
+        switch outcomes[0][side] {
+        case .applied(let record?)?, .already(let record?)?:
+            memory.outcomes.append((name, side, entry.key, .applied, nil))
+            result.count(write, on: side, of: name)
+            hasNews = true
+            next.seen[side] = record
+            if kind != .undo, var base = entry.base {
+                // An agreement about a smaller record: the other side is without it.
+                let other = try (side == .left ? base.right : base.left).moved(moving)
+                base.left = side == .left ? record.fields : other
+                base.right = side == .right ? record.fields : other
+                next.base = base
+                memory.agreed.append((name, base))
+            }
+        case .rejected(let rejection)?:
+            memory.outcomes.append((name, side, entry.key, .rejected, rejection.reason))
+        default: memory.outcomes.append((name, side, entry.key, .overtaken, nil))
+        }
+        try await state.remember(memory, run: run)
+        return next
     }
 
     /// Nothing else will come: what still waits is rejected, in the store's words.

@@ -117,9 +117,16 @@ struct Observer {
             async let right = observations.right.read(references(.right), of: table.views.right)
             let joined = try await DovetailEngine.join(
                 base: BatchCursor([RecordBatch(base: base)]),
-                left: BatchCursor([RecordBatch(try await left.sorted { $0.key < $1.key })]),
-                right: BatchCursor([RecordBatch(try await right.sorted { $0.key < $1.key })]), into: &planner)
+                left: BatchCursor([RecordBatch(Self.ordered(try await left))]),
+                right: BatchCursor([RecordBatch(Self.ordered(try await right))]), into: &planner)
             planner.finish(joined, complete: false)
+        }
+    }
+
+    /// In the order of a snapshot, records of one key by their locators: the same input gives the same plan.
+    private static func ordered(_ records: [Record]) -> [Record] {
+        records.sorted { a, b in
+            a.key == b.key ? a.locator.lexicographicallyPrecedes(b.locator) : a.key < b.key
         }
     }
 
@@ -141,9 +148,11 @@ struct Observer {
             }
             return LinkedPlanner.Intent(side: entry.side, source: source.key, record: after)
         }
-        // Pairs without a link: those in conflict since they met, and those that an undo unlinked.
+        // Pairs without a link: those in conflict since they met, those that an undo unlinked, and those that an
+        // interrupted run was making equal.
         let conflicts = try await state.conflicts().filter { $0.table == table.schema.name && $0.base == nil }
-        let unlinked = (conflicts.map(\.seen) + takenBack.map(\.seen)).compactMap { seen in
+        let sentWithout = intents.filter { $0.base == nil }
+        let unlinked = (conflicts.map(\.seen) + (takenBack + sentWithout).map(\.seen)).compactMap { seen in
             seen.left.flatMap { left in seen.right.map { (left: left.key, right: $0.key) } }
         }
         try LinkedPlanner().plan(

@@ -22,7 +22,7 @@ public struct Synchronizer: Sendable {
     ///   - chunkSize: records written in one transaction of each side.
     public init(
         job: SyncJob, state: any StateStore, owner: LockOwner, clock: @escaping @Sendable () -> Int64,
-        chunkSize: Int = 4096, events: @escaping EventHandler = { _ in }
+        chunkSize: Int = 16384, events: @escaping EventHandler = { _ in }
     ) {
         self.chunkSize = max(1, chunkSize)
         self.job = job
