@@ -17,7 +17,8 @@ struct MemoryHarness: ConformanceHarness {
         ConformanceAbilities(
             types: [
                 .bool, .int, .double, .decimal, .text, .bytes, .date, .time, .timestamp, .timestampWithZone,
-                .interval, .uuid, .json, .list(.int), .geometry(GeometryKind(type: "POINT", srid: 4326)), .blob,
+                .interval, .uuid, .json, .list(.int), .geometry(GeometryKind(type: "POINT", srid: 4326)),
+                .blob,
             ], holdsNaN: true)
     }
 

@@ -49,7 +49,8 @@ final class SQLiteHarness: ConformanceHarness {
     private func sql(_ table: TableDescription) -> String {
         var parts = table.columns.map { column in
             let key = table.primaryKey == [column.name] ? " PRIMARY KEY" : ""
-            return "\"\(column.name)\" \(declaration(column.type))\(key)\(column.isNullable ? "" : " NOT NULL")"
+            return
+                "\"\(column.name)\" \(declaration(column.type))\(key)\(column.isNullable ? "" : " NOT NULL")"
         }
         parts += table.uniqueKeys.map { "UNIQUE (\($0.joined(separator: ", ")))" }
         parts += table.foreignKeys.map {

@@ -65,6 +65,17 @@ public enum ConflictPolicy: Sendable, Hashable {
     /// Merge text line by line; what can't be merged asks.
     case merge
 
+    /// The word for it in job files.
+    public var words: String {
+        switch self {
+        case .ask: "ask"
+        case .left: "left"
+        case .right: "right"
+        case .newest(let field): "newest \(field)"
+        case .merge: "merge"
+        }
+    }
+
     public var mirrored: ConflictPolicy {
         switch self {
         case .left: .right
@@ -100,6 +111,14 @@ public struct TableRules: Sendable, Hashable {
         self.conflicts = conflicts
         self.fieldConflicts = fieldConflicts
         self.deletes = deletes
+    }
+
+    /// The rules as text that is the same exactly for the same rules.
+    public var words: String {
+        let fields = fieldConflicts.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value.words)" }
+        let parts =
+            [direction.rawValue, "conflicts \(conflicts.words)", "deletes \(deletes.rawValue)"] + fields
+        return parts.joined(separator: "; ")
     }
 
     public func policy(for field: String) -> ConflictPolicy { fieldConflicts[field] ?? conflicts }

@@ -105,7 +105,9 @@ public struct Reconciler: Sendable {
         case (nil, .left), (nil, .right):
             let winner: Side = rules.conflicts == .left ? .left : .right
             // A delete that would ask even against an unchanged record does not go through against a changed one.
-            if winner == side, rules.deletes == .ask { return .conflict(.deletedAgainstChanged(deleted: side)) }
+            if winner == side, rules.deletes == .ask {
+                return .conflict(.deletedAgainstChanged(deleted: side))
+            }
             let decided = [Decided(field: nil, winner: winner, by: .policy)]
             return winner == side
                 ? write(.delete, on: side.other, decided: decided)

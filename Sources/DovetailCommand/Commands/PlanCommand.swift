@@ -38,7 +38,8 @@ struct PlanCommand: AsyncParsableCommand {
                 let needed = plan.halts.map(\.allowance)
                 guard !needed.contains(nil) else { return }
                 let words = Set(needed.compactMap { $0?.rawValue }).sorted().joined(separator: ",")
-                Console.line("Do it with: dovetail sync \(job.name)\(words.isEmpty ? "" : " --allow \(words)")")
+                Console.line(
+                    "Do it with: dovetail sync \(job.name)\(words.isEmpty ? "" : " --allow \(words)")")
             }
         }
     }

@@ -117,7 +117,8 @@ struct HistoryPrinter {
             default: "\(name): \(old ?? new ?? "")"
             }
         }
-        let removed = line.valuesRemoved ? [fields.isEmpty ? "(values are not kept)" : "(others are not kept)"] : []
+        let removed =
+            line.valuesRemoved ? [fields.isEmpty ? "(values are not kept)" : "(others are not kept)"] : []
         var text = "\(symbol) \(target)  " + (fields + removed).joined(separator: ", ")
         if change.outcome != .applied {
             text +=

@@ -46,7 +46,8 @@ struct Applier {
     /// - Throws: what the replicas or the state store throw; everything up to then is remembered or journalled.
     mutating func apply(_ planned: [PlannedTable]) async throws {
         let order = TableOrder(planned.map(\.table))
-        let spools = Dictionary(planned.map { ($0.table.schema.name, $0) }, uniquingKeysWith: { first, _ in first })
+        let spools = Dictionary(
+            planned.map { ($0.table.schema.name, $0) }, uniquingKeysWith: { first, _ in first })
         for table in order.tables {
             if let plan = spools[table.schema.name] { try await pass(plan, deletes: false) }
         }
@@ -109,7 +110,8 @@ struct Applier {
         case .conflict(let conflict):
             memory.conflicts.append(
                 ConflictRecord(
-                    table: name, key: entry.key, conflict: conflict, base: entry.base, seen: entry.seen, since: run))
+                    table: name, key: entry.key, conflict: conflict, base: entry.base, seen: entry.seen,
+                    since: run))
             result.conflicts += 1
             events(.conflict(table: name, key: entry.key))
             noteMissing(entry, name)
@@ -130,7 +132,7 @@ struct Applier {
                 else { continue }
                 missing.note(name, entry.key, on: side)
                 if isRetry {
-                    memory.rejections.append(rejection(entry, .heldBack(parent: parent), name))
+                    memory.rejections.append(rejection(entry, .heldBack(parent: parent), name, on: side))
                     result.rejected += 1
                 } else {
                     waiting.append((table, entry))
@@ -147,12 +149,15 @@ struct Applier {
         for side in Side.allCases where entry.seen[side] == nil { missing.note(table, entry.key, on: side) }
     }
 
-    private func rejection(_ entry: PlanEntry, _ refusal: Refusal, _ table: String) -> RejectionRecord {
+    private func rejection(
+        _ entry: PlanEntry, _ refusal: Refusal, _ table: String, on missing: Side? = nil
+    ) -> RejectionRecord {
         let side: Side =
             switch refusal {
-            case .duplicateKey(let side), .nullKey(let side), .invalidText(let side, _), .rejectedBefore(let side, _):
+            case .duplicateKey(let side), .nullKey(let side), .invalidText(let side, _),
+                .rejectedBefore(let side, _):
                 side
-            case .heldBack, .changedSince: entry.write(on: .left) != nil ? .left : .right
+            case .heldBack, .changedSince: missing ?? (entry.write(on: .left) != nil ? .left : .right)
             }
         // Only the store's own refusals are remembered against the same record; the others are found anew.
         let reason: String
@@ -177,7 +182,8 @@ struct Applier {
         _ entries: [PlanEntry], _ table: JobTable
     ) async throws -> (outcomes: [Sides<WriteOutcome?>], failure: (any Error)?) {
         var outcomes = entries.map { _ in Sides<WriteOutcome?>(left: nil, right: nil) }
-        let batches = Sides(left: WriteBatch(entries, .left, table), right: WriteBatch(entries, .right, table))
+        let batches = Sides(
+            left: WriteBatch(entries, .left, table), right: WriteBatch(entries, .right, table))
         guard !batches.left.writes.isEmpty || !batches.right.writes.isEmpty else { return (outcomes, nil) }
         // Invariant: what was sent is journalled first, so that an answer that never comes can be found again.
         try await state.journal(batches.left.journal + batches.right.journal, run: run)
@@ -196,7 +202,9 @@ struct Applier {
                 failure = failure ?? error
                 continue
             }
-            for (index, outcome) in zip(batches[side].indices, answer.outcomes) { outcomes[index][side] = outcome }
+            for (index, outcome) in zip(batches[side].indices, answer.outcomes) {
+                outcomes[index][side] = outcome
+            }
             // After an undo the records are looked at again: the edits it took back are still on the other side.
             if kind != .undo, let range = answer.feed, cursors[table.schema.name]?[side] == range.before {
                 cursors[table.schema.name]?[side] = range.after
@@ -383,7 +391,8 @@ struct Applier {
             waiting.removeAll { $0.table.schema.name == name }
             let fields = Set(circular.flatMap(\.fields).compactMap(table.schema.index(of:)))
             for entry in stuck {
-                guard let steps = try entry.inTwoSteps(nulling: fields, keyFields: table.views.left.keyFields) else {
+                guard let steps = try entry.inTwoSteps(nulling: fields, keyFields: table.views.left.keyFields)
+                else {
                     waiting.append((table, entry))
                     continue
                 }
@@ -393,7 +402,9 @@ struct Applier {
                 try await apply([steps.first], of: table, isRetry: true)
                 whole = nil
                 // What was overtaken is noted, what was refused waits; the rest goes on from what the store made of it.
-                if let made = proven, let next = try steps.second.following(made) { second.append((table, next)) }
+                if let made = proven, let next = try steps.second.following(made) {
+                    second.append((table, next))
+                }
             }
             try await retryWaiting()
         }
@@ -420,7 +431,9 @@ struct Applier {
     /// Empties the references of a record that is to be deleted, and remembers that: a run that is cut short in
     /// between must not take it for an edit. The entry comes back as it was where there is nothing to empty, or the
     /// store refuses.
-    private mutating func letGo(_ entry: PlanEntry, of fields: Set<Int>, _ table: JobTable) async throws -> PlanEntry {
+    private mutating func letGo(_ entry: PlanEntry, of fields: Set<Int>, _ table: JobTable) async throws
+        -> PlanEntry
+    {
         let side: Side = entry.write(on: .left) == .delete ? .left : .right
         guard let seen = entry.seen[side], entry.write(on: side.other) == nil,
             fields.isDisjoint(with: table.views[side].keyFields)
@@ -441,15 +454,18 @@ struct Applier {
         let name = table.schema.name
         switch outcomes[0][side] {
         case .applied(let record?)?, .already(let record?)?:
-            memory.outcomes.append((name, side, entry.key, .applied, nil))
-            result.count(write, on: side, of: name)
-            hasNews = true
+            if case .applied? = outcomes[0][side] {
+                memory.outcomes.append((name, side, entry.key, .applied, nil))
+                result.count(write, on: side, of: name)
+                hasNews = true
+            } else {
+                memory.outcomes.append((name, side, entry.key, .already, nil))
+            }
             next.seen[side] = record
             if kind != .undo, var base = entry.base {
-                // An agreement about a smaller record: the other side is without it.
-                let other = try (side == .left ? base.right : base.left).moved(moving)
-                base.left = side == .left ? record.fields : other
-                base.right = side == .right ? record.fields : other
+                // An agreement about a smaller record, and about nothing else: the record may have been edited.
+                base.left = try base.left.moved(moving)
+                base.right = try base.right.moved(moving)
                 next.base = base
                 memory.agreed.append((name, base))
             }
@@ -468,7 +484,8 @@ struct Applier {
         for (table, entries) in Self.grouped(rest) { try await apply(entries, of: table, isRetry: true) }
     }
 
-    private static func grouped(_ entries: [(table: JobTable, entry: PlanEntry)]) -> [(JobTable, [PlanEntry])] {
+    private static func grouped(_ entries: [(table: JobTable, entry: PlanEntry)]) -> [(JobTable, [PlanEntry])]
+    {
         var order: [String] = []
         var groups: [String: (JobTable, [PlanEntry])] = [:]
         for (table, entry) in entries {
@@ -489,7 +506,9 @@ extension PlanEntry {
     /// An insert in two steps: without the fields that close a circle, and then with them. Nil when there is nothing
     /// to leave out. The first step is a true agreement about a smaller record: the source's record counts as if its
     /// references were changed afterwards, so an interruption between the steps heals itself.
-    func inTwoSteps(nulling fields: Set<Int>, keyFields: [Int]) throws -> (first: PlanEntry, second: PlanEntry)? {
+    func inTwoSteps(nulling fields: Set<Int>, keyFields: [Int]) throws -> (
+        first: PlanEntry, second: PlanEntry
+    )? {
         guard case .write(let writes, let decided) = decision else { return nil }
         for side in Side.allCases {
             guard case .insert(let record)? = writes[side], writes[side.other] == nil,

@@ -29,7 +29,8 @@ public struct ApplyTotals: Sendable, Hashable {
     }
 
     mutating func count(_ write: Write, on side: Side, of table: String) {
-        byTable[table, default: Sides(left: PlanCounts.Writes(), right: PlanCounts.Writes())][side].count(write)
+        byTable[table, default: Sides(left: PlanCounts.Writes(), right: PlanCounts.Writes())][side].count(
+            write)
     }
 
     mutating func refuse(_ table: String, _ key: RecordKey, _ reason: String) {
@@ -64,7 +65,9 @@ struct KnownUnsettled: Sendable {
                 conflicts[new.id].map { $0.conflict != new.conflict || $0.seen != new.seen } ?? true
             }
             || memory.rejections.contains { new in
-                rejections[ConflictRecord.ID(table: new.table, key: new.key)].map { $0.rejection != new.rejection } ?? true
+                rejections[ConflictRecord.ID(table: new.table, key: new.key)].map {
+                    $0.rejection != new.rejection
+                } ?? true
             }
     }
 }

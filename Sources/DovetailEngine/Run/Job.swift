@@ -15,7 +15,8 @@ public struct SyncJob: Sendable {
     public var vanished: [(table: String, side: Side)]
 
     public init(
-        name: String, labels: Sides<String> = Sides(left: "left", right: "right"), replicas: Sides<any Replica>,
+        name: String, labels: Sides<String> = Sides(left: "left", right: "right"),
+        replicas: Sides<any Replica>,
         tables: [JobTable], limits: Limits = Limits(), retention: HistoryRetention = HistoryRetention(),
         lockPatience: Double = 0, vanished: [(table: String, side: Side)] = []
     ) {
@@ -68,6 +69,6 @@ public struct JobTable: Sendable {
                 columns: columns.joined(separator: " = "))
         }
         let scope = Side.allCases.map { views[$0].table + (views[$0].filter.map { " where \($0)" } ?? "") }
-        return TableLayout(schema, fields: fields, scope: scope.joined(separator: " = "))
+        return TableLayout(schema, fields: fields, scope: scope.joined(separator: " = "), rules: rules.words)
     }
 }

@@ -15,7 +15,8 @@ public struct Limits: Sendable, Hashable {
     public static let shareFloor = 10
 
     public init(
-        deleteShare: Double = 0.2, deleteNumber: Int? = nil, changes: Int? = nil, stopsOnEmptySide: Bool = true
+        deleteShare: Double = 0.2, deleteNumber: Int? = nil, changes: Int? = nil,
+        stopsOnEmptySide: Bool = true
     ) {
         self.deleteShare = deleteShare
         self.deleteNumber = deleteNumber
@@ -39,7 +40,8 @@ public struct Limits: Sendable, Hashable {
             guard deletes > 0 else { continue }
             if let deleteNumber, deletes > deleteNumber {
                 halts.append(
-                    .tooManyDeletes(table: table, side: side, deletes: deletes, of: baseCount, limit: "\(deleteNumber)"))
+                    .tooManyDeletes(
+                        table: table, side: side, deletes: deletes, of: baseCount, limit: "\(deleteNumber)"))
             } else if deletes > Self.shareFloor, Double(deletes) > deleteShare * Double(baseCount) {
                 let percent = (deleteShare * 1000).rounded() / 10
                 let text = percent == percent.rounded() ? "\(Int(percent)) %" : "\(percent) %"

@@ -44,7 +44,8 @@ struct Observer {
         let intents = open.filter { !$0.decided.contains(.takenBack) }
         let takenBack = open.filter { $0.decided.contains(.takenBack) }
         unsettled.interrupted = interrupted(intents, baseKnown: carriesBase)
-        var planner = Planner(schema: table.schema, rules: table.rules, unsettled: unsettled, output: planned.spool)
+        var planner = Planner(
+            schema: table.schema, rules: table.rules, unsettled: unsettled, output: planned.spool)
 
         for side in Side.allCases {
             planned.cursors[side] = try await observations[side].feedPosition(of: table.views[side])
@@ -58,7 +59,8 @@ struct Observer {
         } else {
             events(.observing(table: name, byFeed: false))
             let joined = try await DovetailEngine.join(
-                base: try await baseCursor(planned), left: try await observations.left.snapshot(of: table.views.left),
+                base: try await baseCursor(planned),
+                left: try await observations.left.snapshot(of: table.views.left),
                 right: try await observations.right.snapshot(of: table.views.right), into: &planner)
             planner.finish(joined, complete: true)
         }
@@ -68,7 +70,9 @@ struct Observer {
     }
 
     /// The base in the present layout.
-    private func baseCursor(_ planned: PlannedTable, mirrored: Bool = false) async throws -> (any RecordCursor)? {
+    private func baseCursor(_ planned: PlannedTable, mirrored: Bool = false) async throws -> (
+        any RecordCursor
+    )? {
         guard planned.baseCount > 0 else { return nil }
         let cursor = try await state.base(of: planned.table.schema.name, mirrored: mirrored)
         guard let moving = planned.relayout else { return cursor }
@@ -80,6 +84,8 @@ struct Observer {
         _ table: JobTable, _ planned: PlannedTable, _ pending: [RecordKey]
     ) async throws -> [RecordKey]? {
         guard planned.baseCount > 0, planned.relayout == nil,
+            // Records that the old rules left alone are in no feed.
+            stored.layouts[table.schema.name]?.rules == table.layout.rules,
             let cursors = stored.cursors[table.schema.name]
         else { return nil }
         var keys = Set(pending)
@@ -138,12 +144,14 @@ struct Observer {
         var right = LinkedPlanner.SideChanges()
         // The side joins as the left stream; its base in that side's own order and form.
         let joinedLeft = try await joinSide(
-            try await baseCursor(planned), try await observations.left.snapshot(of: table.views.left), into: &left)
+            try await baseCursor(planned), try await observations.left.snapshot(of: table.views.left),
+            into: &left)
         let joinedRight = try await joinSide(
             try await baseCursor(planned, mirrored: true),
             try await observations.right.snapshot(of: table.views.right), into: &right)
         let sent = intents.compactMap { entry -> LinkedPlanner.Intent? in
-            guard entry.verb == "insert", let after = entry.after, let source = entry.seen[entry.side.other] else {
+            guard entry.verb == "insert", let after = entry.after, let source = entry.seen[entry.side.other]
+            else {
                 return nil
             }
             return LinkedPlanner.Intent(side: entry.side, source: source.key, record: after)
@@ -160,7 +168,8 @@ struct Observer {
             firstMeeting: planned.baseCount == 0 || stored.generation == 0,
             fieldCount: table.schema.fields.count, into: &planner)
         planner.note(
-            PlanCounts.Seen(left: joinedLeft.leftCount, right: joinedRight.leftCount, base: planned.baseCount),
+            PlanCounts.Seen(
+                left: joinedLeft.leftCount, right: joinedRight.leftCount, base: planned.baseCount),
             unchanged: min(left.unchanged, right.unchanged))
     }
 
@@ -171,14 +180,20 @@ struct Observer {
         try await DovetailEngine.join(base: base, left: side, right: nil, into: &changes)
     }
 
-    private func interrupted(_ intents: [JournalEntry], baseKnown: Bool) -> [RecordKey: Unsettled.Interrupted] {
+    private func interrupted(_ intents: [JournalEntry], baseKnown: Bool) -> [RecordKey: Unsettled.Interrupted]
+    {
         guard baseKnown else { return [:] }
         var interrupted: [RecordKey: Unsettled.Interrupted] = [:]
+        var planned: [RecordKey: Sides<Record?>] = [:]
         for entry in intents {
+            // Of several runs that were cut short the last one counts: what it saw, the ones before had brought about.
+            let isSamePlan = planned[entry.key] == entry.seen
+            planned[entry.key] = entry.seen
             var known =
-                interrupted[entry.key]
+                (isSamePlan ? interrupted[entry.key] : nil)
                 ?? Unsettled.Interrupted(
-                    written: [], expected: Sides(left: entry.seen.left?.fields, right: entry.seen.right?.fields))
+                    written: [],
+                    expected: Sides(left: entry.seen.left?.fields, right: entry.seen.right?.fields))
             known.written.insert(entry.side)
             known.expected[entry.side] = entry.after
             interrupted[entry.key] = known

@@ -28,7 +28,8 @@ public struct Plan: @unchecked Sendable {
         self.stored = stored
         self.identities = identities
         self.meetsAnew = meetsAnew
-        cursors = Dictionary(tables.map { ($0.table.schema.name, $0.cursors) }, uniquingKeysWith: { first, _ in first })
+        cursors = Dictionary(
+            tables.map { ($0.table.schema.name, $0.cursors) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// Names of the tables, in the order of the job.

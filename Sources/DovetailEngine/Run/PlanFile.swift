@@ -43,12 +43,16 @@ public enum PlanFile {
             try put(data + Data("\n".utf8))
         }
         let header = Header(
-            dovetail: "plan", version: version, job: plan.job, left: plan.labels.left, right: plan.labels.right,
-            counts: plan.counts, halts: plan.halts.map { $0.message(labels: plan.labels) }, meetsAnew: plan.meetsAnew)
+            dovetail: "plan", version: version, job: plan.job, left: plan.labels.left,
+            right: plan.labels.right,
+            counts: plan.counts, halts: plan.halts.map { $0.message(labels: plan.labels) },
+            meetsAnew: plan.meetsAnew)
         try line(try encoder.encode(header).dropLast() + Data(",\"entries\":[".utf8))
         var pending: Data?
         for table in plan.tableNames {
-            guard let schema = plan.schema(of: table), var reader = try plan.entries(of: table) else { continue }
+            guard let schema = plan.schema(of: table), var reader = try plan.entries(of: table) else {
+                continue
+            }
             while let entry = try reader.next() {
                 // What both sides agree on already is counted, not listed.
                 if entry.decision == .agree { continue }
@@ -88,14 +92,17 @@ public enum PlanFile {
         else { throw PlanFileError(description: "\(url.path) is no plan of dovetail plan --out") }
         guard header.version == version else {
             throw PlanFileError(
-                description: "\(url.path) is a plan of version \(header.version); this Dovetail reads version \(version)")
+                description:
+                    "\(url.path) is a plan of version \(header.version); this Dovetail reads version \(version)"
+            )
         }
         var checksum = Checksum()
         checksum.add(first)
         while let line = try lines.next() {
             if line.starts(with: Data("],\"checksum\":".utf8)) {
                 guard line == Data("],\"checksum\":\"\(checksum.hex)\"}".utf8) else {
-                    throw PlanFileError(description: "\(url.path) was changed after it was made; make a new plan")
+                    throw PlanFileError(
+                        description: "\(url.path) was changed after it was made; make a new plan")
                 }
                 return header
             }
@@ -150,7 +157,9 @@ public enum PlanFile {
 }
 
 extension Data {
-    fileprivate func ends(with suffix: Data) -> Bool { count >= suffix.count && self.suffix(suffix.count) == suffix }
+    fileprivate func ends(with suffix: Data) -> Bool {
+        count >= suffix.count && self.suffix(suffix.count) == suffix
+    }
 }
 
 extension Synchronizer {
@@ -171,16 +180,19 @@ extension Synchronizer {
         let lines = Lines()
         let header = try PlanFile.read(url) { lines.byTable[$0.table, default: []].append($0) }
         guard header.job == job.name else {
-            throw PlanFileError(description: "\(url.path) is a plan of the job \(header.job), not of \(job.name)")
+            throw PlanFileError(
+                description: "\(url.path) is a plan of the job \(header.job), not of \(job.name)")
         }
         if let unknown = lines.byTable.keys.sorted().first(where: { job.table($0) == nil }) {
-            throw PlanFileError(description: "\(url.path) names the table \(unknown), which the job does not have")
+            throw PlanFileError(
+                description: "\(url.path) names the table \(unknown), which the job does not have")
         }
         let stored = try await state.load()
         for table in job.tables where lines.byTable[table.schema.name] != nil {
-            guard stored.layouts[table.schema.name] ?? table.layout == table.layout else {
+            guard (stored.layouts[table.schema.name] ?? table.layout).hasSameMapping(as: table.layout) else {
                 throw PlanFileError(
-                    description: "what is compared in \(table.schema.name) has changed since the last run; sync first")
+                    description:
+                        "what is compared in \(table.schema.name) has changed since the last run; sync first")
             }
         }
         let observations = try await openObservations()
@@ -197,7 +209,8 @@ extension Synchronizer {
                 halts += try await emptied(planned, observations)
                 tables.append(planned)
             }
-            halts += job.limits.check(total: tables.reduce(0) { $0 + $1.counts.left.total + $1.counts.right.total })
+            halts += job.limits.check(
+                total: tables.reduce(0) { $0 + $1.counts.left.total + $1.counts.right.total })
             await observations.left.finish()
             await observations.right.finish()
             return Plan(
@@ -215,7 +228,8 @@ extension Synchronizer {
     ) async throws -> PlannedTable {
         let name = table.schema.name
         var planned = PlannedTable(
-            table: table, spool: PlanSpool(), counts: PlanCounts(), baseCount: try await state.baseCount(of: name),
+            table: table, spool: PlanSpool(), counts: PlanCounts(),
+            baseCount: try await state.baseCount(of: name),
             cursors: stored.cursors[name] ?? Sides(left: nil, right: nil), waitedFor: [], relayout: nil,
             forgetsBase: false)
         // A write that may have arrived already is none to send from a file: the next sync knows how to heal it.
@@ -233,7 +247,9 @@ extension Synchronizer {
             /// How a side itself calls the line's record. One that was not seen may have been linked since.
             func own(_ side: Side, _ line: PlanLine) -> RecordKey {
                 if let seen = side == .left ? line.seenLeft : line.seenRight { return RecordKey(seen.key) }
-                guard table.schema.identity == .content, let base = link(of: line) else { return RecordKey(line.key) }
+                guard table.schema.identity == .content, let base = link(of: line) else {
+                    return RecordKey(line.key)
+                }
                 return side == .left ? base.key : RecordKey(bytes: base.rightLocator)
             }
             var now = Sides<[RecordKey: Record]>(left: [:], right: [:])
@@ -246,6 +262,8 @@ extension Synchronizer {
                 let records = Sides(left: now.left[own(.left, line)], right: now.right[own(.right, line)])
                 guard var entry = try line.entry(schema: table.schema, base: link(of: line), now: records)
                 else { continue }
+                // Under the name that its link has now, so that no second link is left under another.
+                if let link = link(of: line) { entry.key = link.key }
                 if sent.contains(entry.key) || isLinkedOtherwise(line, link(of: line), links, table) {
                     entry.decision = .refuse(.changedSince(entry.write(on: .left) == nil ? .right : .left))
                 }
@@ -263,7 +281,8 @@ extension Synchronizer {
         var halts: [Halt] = []
         for side in Side.allCases {
             if try await observations[side].isEmpty(planned.table.views[side]) {
-                halts.append(.sideEmptied(table: planned.table.schema.name, side: side, had: planned.baseCount))
+                halts.append(
+                    .sideEmptied(table: planned.table.schema.name, side: side, had: planned.baseCount))
             }
         }
         return halts
@@ -282,7 +301,8 @@ extension Synchronizer {
         guard table.schema.identity == .content, let left = line.seenLeft, let right = line.seenRight
         else { return false }
         if let linked = links[RecordKey(right.key)], linked != RecordKey(left.key) { return true }
-        return link.map { $0.key != RecordKey(left.key) || $0.rightLocator != RecordKey(right.key).bytes } ?? false
+        return link.map { $0.key != RecordKey(left.key) || $0.rightLocator != RecordKey(right.key).bytes }
+            ?? false
     }
 
     /// The left ids of linked records, by right ids; none where the sides share a key.

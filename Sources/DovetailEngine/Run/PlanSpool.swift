@@ -33,8 +33,11 @@ public final class PlanSpool: PlanSink {
     }
 
     private static func temporaryFile() throws -> FileHandle {
-        let url = FileManager.default.temporaryDirectory.appendingPathComponent("dovetail-\(UUID().uuidString).plan")
-        guard FileManager.default.createFile(atPath: url.path, contents: nil, attributes: [.posixPermissions: 0o600])
+        let url = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "dovetail-\(UUID().uuidString).plan")
+        guard
+            FileManager.default.createFile(
+                atPath: url.path, contents: nil, attributes: [.posixPermissions: 0o600])
         else { throw SpoolError(path: url.path) }
         let handle = try FileHandle(forUpdating: url)
         // Unlinked at once: nothing of it is left behind, whatever happens to the process.
@@ -82,7 +85,9 @@ public final class PlanSpool: PlanSink {
 
         private mutating func fill(_ bytes: Int) throws -> Bool {
             while buffer.count - position < bytes {
-                guard let file, let more = try file.read(upToCount: 1 << 20), !more.isEmpty else { return false }
+                guard let file, let more = try file.read(upToCount: 1 << 20), !more.isEmpty else {
+                    return false
+                }
                 buffer.removeSubrange(0..<position)
                 position = 0
                 buffer.append(contentsOf: more)

@@ -45,7 +45,8 @@ struct Prefetch: ~Copyable {
 
 /// Runs a merge join over three cursors.
 func join<Sink: JoinSink>(
-    base: (any RecordCursor)?, left: (any RecordCursor)?, right: (any RecordCursor)?, visitsEqual: Bool = true,
+    base: (any RecordCursor)?, left: (any RecordCursor)?, right: (any RecordCursor)?,
+    visitsEqual: Bool = true,
     betweenBatches: (() async throws -> Void)? = nil,
     into sink: inout Sink
 ) async throws -> MergeJoin {

@@ -35,7 +35,9 @@ struct Recognition: Sendable {
             if mark.generation < state.generation {
                 let runs = state.generation - mark.generation
                 halts.append(
-                    .replaced(side: side, reason: "it is \(runs) run\(runs == 1 ? "" : "s") behind (a restored backup?)"))
+                    .replaced(
+                        side: side,
+                        reason: "it is \(runs) run\(runs == 1 ? "" : "s") behind (a restored backup?)"))
             } else if mark.generation > newest {
                 meetsAnew = "the job's memory is older than \(label) (a restored state file?)"
             }
@@ -44,7 +46,9 @@ struct Recognition: Sendable {
         } else if identity.marks.contains(where: { $0.side == side }) {
             meetsAnew = "\(label) was synced since then by another copy of this job"
         } else {
-            halts.append(.replaced(side: side, reason: "it carries no mark of the last run (another file under its name?)"))
+            halts.append(
+                .replaced(
+                    side: side, reason: "it carries no mark of the last run (another file under its name?)"))
         }
     }
 
@@ -52,12 +56,19 @@ struct Recognition: Sendable {
     private mutating func checkCounter(
         _ side: Side, _ state: JobState, _ identity: ReplicaIdentity, _ label: String
     ) {
-        guard let last = state.changeCounters[side], let now = identity.changeCounter, now < last else { return }
+        guard let last = state.changeCounters[side], let now = identity.changeCounter, now < last else {
+            return
+        }
         halts.append(.replaced(side: side, reason: "it is older than it was (a restored backup?)"))
     }
 }
 
 extension TableLayout {
+    /// Whether records mean the same under both; the rules may differ.
+    func hasSameMapping(as other: TableLayout) -> Bool {
+        fields == other.fields && identity == other.identity && scope == other.scope
+    }
+
     /// What differs from the layout the base was made under, in words.
     func differences(from old: TableLayout) -> [String] {
         var differences: [String] = []
@@ -70,12 +81,16 @@ extension TableLayout {
                 differences.append("field \(field.name) is new")
                 continue
             }
-            if was.type != field.type { differences.append("\(field.name) was \(was.type), is \(field.type)") }
+            if was.type != field.type {
+                differences.append("\(field.name) was \(was.type), is \(field.type)")
+            }
             if was.columns != field.columns {
                 differences.append("\(field.name) was “\(was.columns)”, is “\(field.columns)”")
             }
         }
-        for field in old.fields where after[field.name] == nil { differences.append("field \(field.name) is gone") }
+        for field in old.fields where after[field.name] == nil {
+            differences.append("field \(field.name) is gone")
+        }
         if differences.isEmpty, fields != old.fields { differences.append("the order of the fields") }
         return differences
     }

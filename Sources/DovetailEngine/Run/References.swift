@@ -17,7 +17,8 @@ struct TableOrder {
         for table in tables {
             let onCircle = table.schema.references.filter { reference in
                 var seen: Set<String> = []
-                return reference.table == table.schema.name || reaches(reference.table, table.schema.name, &seen)
+                return reference.table == table.schema.name
+                    || reaches(reference.table, table.schema.name, &seen)
             }
             if !onCircle.isEmpty { circular[table.schema.name] = onCircle }
         }

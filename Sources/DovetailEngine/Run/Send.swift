@@ -31,9 +31,12 @@ struct Sender {
         var references: [RecordReference] = []
         for (write, outcome) in zip(batch.writes, outcomes) {
             switch outcome {
-            case .applied(let record?): references.append(RecordReference(key: record.key, locator: record.locator))
+            case .applied(let record?):
+                references.append(RecordReference(key: record.key, locator: record.locator))
             case .applied(nil):
-                if let key = write.key { references.append(RecordReference(key: key, locator: write.locator)) }
+                if let key = write.key {
+                    references.append(RecordReference(key: key, locator: write.locator))
+                }
             case .already, .overtaken, .rejected: break
             }
         }
@@ -50,7 +53,9 @@ struct Sender {
         await observation.finish()
 
         return zip(batch.writes, outcomes).map { write, outcome in
-            guard case .applied(let record) = outcome, let key = record?.key ?? write.key else { return outcome }
+            guard case .applied(let record) = outcome, let key = record?.key ?? write.key else {
+                return outcome
+            }
             let now = found[key]
             if now?.fields == record?.fields { return outcome }
             events(.overtaken(table: view.schema.name, side: side, key: key))
@@ -70,12 +75,15 @@ struct WriteBatch {
     init(_ entries: [PlanEntry], _ side: Side, _ table: JobTable) {
         let assignsKeys = table.schema.identity == .content
         for (index, entry) in entries.enumerated() {
-            guard case .write(let writes, let decided) = entry.decision, let write = writes[side] else { continue }
+            guard case .write(let writes, let decided) = entry.decision, let write = writes[side] else {
+                continue
+            }
             let seen = entry.seen[side]
             let locator = side == .left ? entry.base?.leftLocator : entry.base?.rightLocator
             self.writes.append(
                 ReplicaWrite(
-                    key: seen?.key ?? (assignsKeys ? nil : entry.key), locator: seen?.locator ?? locator ?? [],
+                    key: seen?.key ?? (assignsKeys ? nil : entry.key),
+                    locator: seen?.locator ?? locator ?? [],
                     expected: seen?.fields, write: write))
             journal.append(
                 JournalEntry(

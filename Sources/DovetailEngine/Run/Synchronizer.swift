@@ -146,7 +146,8 @@ public struct Synchronizer: Sendable {
         halts += job.limits.check(total: total)
         return Plan(
             job: job.name, labels: job.labels, tables: tables, halts: halts, stored: stored,
-            identities: identities, meetsAnew: meetsAnew ? recognition.meetsAnew ?? "a side was replaced" : nil)
+            identities: identities,
+            meetsAnew: meetsAnew ? recognition.meetsAnew ?? "a side was replaced" : nil)
     }
 
     /// Whether a run of this plan would change nothing on either side, nor in the memory.
@@ -162,7 +163,9 @@ public struct Synchronizer: Sendable {
                 continue
             }
             if known.isEmpty {
-                for record in try await state.conflicts() { known[record.id] = (record.conflict, record.seen) }
+                for record in try await state.conflicts() {
+                    known[record.id] = (record.conflict, record.seen)
+                }
                 for record in try await state.rejections() {
                     waiting.insert(ConflictRecord.ID(table: record.table, key: record.key))
                 }
@@ -173,7 +176,9 @@ public struct Synchronizer: Sendable {
                 let id = ConflictRecord.ID(table: entry.table, key: entry.key)
                 switch entry.decision {
                 case .conflict(let conflict):
-                    guard let before = known[id], before.0 == conflict, before.1 == entry.seen else { return false }
+                    guard let before = known[id], before.0 == conflict, before.1 == entry.seen else {
+                        return false
+                    }
                     planned.insert(entry.key)
                 case .refuse:
                     guard waiting.contains(id) else { return false }
@@ -206,7 +211,8 @@ public struct Synchronizer: Sendable {
         let known = try await KnownUnsettled(state)
         let run = try await state.begin(RunStart(kind: kind, time: clock(), generation: generation))
         var applier = Applier(
-            job: job, state: state, run: run, kind: kind, cursors: plan.cursors, chunkSize: chunkSize, known: known,
+            job: job, state: state, run: run, kind: kind, cursors: plan.cursors, chunkSize: chunkSize,
+            known: known,
             events: events)
         do {
             for table in plan.tables { try await layOut(table, stored) }
@@ -300,7 +306,8 @@ public struct Synchronizer: Sendable {
         guard plan.isWritten(side) else { return }
         for table in plan.tables {
             guard let cursor = plan.cursors[table.table.schema.name]?[side] else { continue }
-            try await job.replicas[side].acknowledge(job: job.name, view: table.table.views[side], cursor: cursor)
+            try await job.replicas[side].acknowledge(
+                job: job.name, view: table.table.views[side], cursor: cursor)
         }
     }
 
@@ -330,11 +337,14 @@ public struct Synchronizer: Sendable {
         case JoinError.outOfOrder(let stream, let key):
             ReplicaError(
                 .failed, replica: stream == .left ? job.replicas.left.name : job.replicas.right.name,
-                "records came out of key order near \(key.words); this is a mistake in Dovetail, please report it")
+                "records came out of key order near \(key.words); this is a mistake in Dovetail, please report it"
+            )
         case let error as PackingError:
             StateError.failed(
                 store: state.name,
-                message: "\(error); move the state file aside and run again: the sides then meet as for the first time")
+                message:
+                    "\(error); move the state file aside and run again: the sides then meet as for the first time"
+            )
         case is CancellationError: RunInterrupted()
         default: error
         }

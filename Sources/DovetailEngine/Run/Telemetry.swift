@@ -37,8 +37,11 @@ public struct Telemetry: Sendable {
                     "table": "\(table)", "left": "\(counts.left.total)", "right": "\(counts.right.total)",
                     "conflicts": "\(counts.conflicts)", "refusals": "\(counts.refusals)",
                 ])
-            for side in Side.allCases { count("writes_planned", counts[side].total, ("table", table), ("side", side.rawValue)) }
-            Gauge(label: "dovetail_conflicts", dimensions: dimensions([("table", table)])).record(counts.conflicts)
+            for side in Side.allCases {
+                count("writes_planned", counts[side].total, ("table", table), ("side", side.rawValue))
+            }
+            Gauge(label: "dovetail_conflicts", dimensions: dimensions([("table", table)])).record(
+                counts.conflicts)
         case .meetsAnew(let reason):
             logger.warning("the sides meet as for the first time", metadata: ["reason": "\(reason)"])
         case .applying(let table, let done, let total):

@@ -27,13 +27,17 @@ extension Synchronizer {
             offset += chunk.count
             for change in chunk where change.outcome == .applied {
                 guard !change.valuesRemoved else {
-                    throw UndoError(description: "the values of run \(run) are no longer kept (history: values), so it can't be undone")
+                    throw UndoError(
+                        description:
+                            "the values of run \(run) are no longer kept (history: values), so it can't be undone"
+                    )
                 }
                 history[change.entry.table, default: []].append(change)
             }
         }
         guard !history.isEmpty else {
-            throw UndoError(description: "run \(run) is not in the history, or changed nothing; see: dovetail runs")
+            throw UndoError(
+                description: "run \(run) is not in the history, or changed nothing; see: dovetail runs")
         }
         let later = try await writtenAfter(run)
         let observations = try await openObservations()
@@ -43,9 +47,12 @@ extension Synchronizer {
             for table in job.tables {
                 guard let changes = history[table.schema.name] else { continue }
                 let layout = table.layout
-                guard stored.layouts[table.schema.name] == layout, changes.allSatisfy({ $0.layout == layout }) else {
+                guard let known = stored.layouts[table.schema.name], known.hasSameMapping(as: layout),
+                    changes.allSatisfy({ $0.layout.hasSameMapping(as: layout) })
+                else {
                     throw UndoError(
-                        description: "\(table.schema.name) had other fields in run \(run), so it can't be undone")
+                        description:
+                            "\(table.schema.name) had other fields in run \(run), so it can't be undone")
                 }
                 let planned = try await planUndo(
                     of: changes, table, observations, stored, later: later[table.schema.name] ?? [])
@@ -99,13 +106,15 @@ extension Synchronizer {
     }
 
     private func planUndo(
-        of changes: [HistoryChange], _ table: JobTable, _ observations: Sides<any Observation>, _ stored: JobState,
+        of changes: [HistoryChange], _ table: JobTable, _ observations: Sides<any Observation>,
+        _ stored: JobState,
         later: Set<RecordKey>
     ) async throws -> PlannedTable {
         let name = table.schema.name
         var planned = PlannedTable(
             table: table, spool: PlanSpool(), counts: PlanCounts(),
-            baseCount: try await state.baseCount(of: name), cursors: stored.cursors[name] ?? Sides(left: nil, right: nil), waitedFor: [],
+            baseCount: try await state.baseCount(of: name),
+            cursors: stored.cursors[name] ?? Sides(left: nil, right: nil), waitedFor: [],
             relayout: nil, forgetsBase: false)
         // A record written on both sides, or twice, goes back to what it was before the first of these writes.
         var byKey: [RecordKey: [HistoryChange]] = [:]
@@ -157,7 +166,8 @@ extension Synchronizer {
     }
 
     private func undoing(
-        _ key: RecordKey, _ changes: [HistoryChange], _ table: JobTable, base: BaseRecord?, now: Sides<Record?>
+        _ key: RecordKey, _ changes: [HistoryChange], _ table: JobTable, base: BaseRecord?,
+        now: Sides<Record?>
     ) throws -> PlanEntry {
         var writes = Sides<Write?>(left: nil, right: nil)
         for side in Side.allCases {
@@ -168,8 +178,10 @@ extension Synchronizer {
             let other = changes.last { $0.entry.side == side.other }
             let otherMade = other.map(\.entry.after) ?? last.entry.seen[side.other]?.fields
             let isOfThatRun = (side == .left ? base?.right : base?.left) == otherMade
-            let made = isOfThatRun && last.entry.after != nil ? (side == .left ? base?.left : base?.right) : nil
-            let isAsMade = now[side]?.fields == last.entry.after || (now[side] != nil && now[side]?.fields == made)
+            let made =
+                isOfThatRun && last.entry.after != nil ? (side == .left ? base?.left : base?.right) : nil
+            let isAsMade =
+                now[side]?.fields == last.entry.after || (now[side] != nil && now[side]?.fields == made)
             guard isAsMade else {
                 return PlanEntry(
                     table: table.schema.name, key: key, base: first.entry.base, seen: now,

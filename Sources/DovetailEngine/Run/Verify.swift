@@ -42,7 +42,10 @@ extension Synchronizer {
                     table.schema.identity == .content
                     ? try await verifyLinked(table, observations, examples)
                     : try await verify(table, observations, examples, proving)
-                events(.observed(table: table.schema.name, records: verified.counts.equal + verified.counts.differences))
+                events(
+                    .observed(
+                        table: table.schema.name, records: verified.counts.equal + verified.counts.differences
+                    ))
                 tables.append(verified)
             }
             await observations.left.finish()
@@ -63,7 +66,8 @@ extension Synchronizer {
         let joined = try await join(
             base: nil, left: try await observations.left.snapshot(of: table.views.left),
             right: try await observations.right.snapshot(of: table.views.right), visitsEqual: proving,
-            betweenBatches: { if found.pending.count >= 2000 { try await found.explain() } }, into: &comparison)
+            betweenBatches: { if found.pending.count >= 2000 { try await found.explain() } },
+            into: &comparison)
         comparison.finish(joined)
         try await found.explain()
         return TableVerification(
@@ -77,7 +81,8 @@ extension Synchronizer {
         _ table: JobTable, _ observations: Sides<any Observation>, _ examples: Int
     ) async throws -> TableVerification {
         let observer = Observer(
-            job: job, state: state, stored: try await state.load(), observations: observations, meetsAnew: false,
+            job: job, state: state, stored: try await state.load(), observations: observations,
+            meetsAnew: false,
             events: events)
         let planned = try await observer.plan(table, mappingChanged: false)
         var counts = ComparisonCounts()
@@ -103,10 +108,12 @@ extension Synchronizer {
             }
             differences.append(
                 Difference(
-                    table: entry.table, key: entry.key, left: entry.seen.left, right: entry.seen.right, fields: fields))
+                    table: entry.table, key: entry.key, left: entry.seen.left, right: entry.seen.right,
+                    fields: fields))
         }
         return TableVerification(
-            table: table.schema.name, schema: table.schema, counts: counts, normalised: 0, kept: kept, digests: nil,
+            table: table.schema.name, schema: table.schema, counts: counts, normalised: 0, kept: kept,
+            digests: nil,
             examples: differences)
     }
 }
@@ -138,7 +145,8 @@ private final class Found {
         for difference in pending {
             if !difference.isDuplicated {
                 let decision = try reconciler.reconcile(
-                    base: known[difference.key], left: difference.left?.fields, right: difference.right?.fields)
+                    base: known[difference.key], left: difference.left?.fields,
+                    right: difference.right?.fields)
                 if decision == .unchanged {
                     normalised += 1
                     continue

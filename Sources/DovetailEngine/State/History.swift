@@ -58,7 +58,8 @@ public struct Memory: Sendable {
     public var agreed: [(table: String, record: BaseRecord)] = []
     /// Records gone from both sides.
     public var gone: [(table: String, key: RecordKey)] = []
-    public var outcomes: [(table: String, side: Side, key: RecordKey, outcome: ChangeOutcome, reason: String?)] = []
+    public var outcomes:
+        [(table: String, side: Side, key: RecordKey, outcome: ChangeOutcome, reason: String?)] = []
     public var conflicts: [ConflictRecord] = []
     public var rejections: [RejectionRecord] = []
     /// Conflicts and rejections that no longer stand.
@@ -216,7 +217,8 @@ public struct ConflictRecord: Sendable, Hashable, Identifiable {
     }
 
     public init(
-        table: String, key: RecordKey, conflict: Conflict, base: BaseRecord?, seen: Sides<Record?>, since: Int64,
+        table: String, key: RecordKey, conflict: Conflict, base: BaseRecord?, seen: Sides<Record?>,
+        since: Int64,
         resolution: Resolution? = nil
     ) {
         self.table = table

@@ -113,6 +113,9 @@ public struct TableLayout: Sendable, Hashable, Codable {
     public var identity: String
     /// Which tables and which of their records take part.
     public var scope: String
+    /// The rules of the last run. Other rules are no other mapping, but they decide anew about records that no feed
+    /// mentions.
+    public var rules: String
 
     public struct FieldLayout: Sendable, Hashable, Codable {
         public var name: String
@@ -127,7 +130,8 @@ public struct TableLayout: Sendable, Hashable, Codable {
         }
     }
 
-    public init(_ schema: TableSchema, fields: [FieldLayout]? = nil, scope: String = "") {
+    public init(_ schema: TableSchema, fields: [FieldLayout]? = nil, scope: String = "", rules: String = "") {
+        self.rules = rules
         self.fields = fields ?? schema.fields.map { FieldLayout(name: $0.name, type: $0.type.name) }
         identity = schema.identity.words
         self.scope = scope

@@ -21,7 +21,8 @@ struct KeyAndRecordTests {
         case 6: .bytes(Array(random.pick(texts).utf8))
         case 7: .date(CalendarDate(days: Int32.random(in: -800_000...800_000, using: &random)))
         case 8:
-            TimeOfDay(microseconds: Int64.random(in: 0...86_400_000_000, using: &random)).map { .time($0) } ?? .null
+            TimeOfDay(microseconds: Int64.random(in: 0...86_400_000_000, using: &random)).map { .time($0) }
+                ?? .null
         case 9: .timestamp(Timestamp(microseconds: Int64.random(in: -1_000_000...1_000_000, using: &random)))
         case 10: .uuid(UUID128(high: random.next(), low: random.next()))
         case 11: .json(random.pick(["{}", "[1]", "null"]))
