@@ -28,7 +28,7 @@ import Testing
             7185,  // a saved plan linked records that were linked with others
             8528,  // a link found again was lost when the store refused the next write
             5843,  // an update cut short at first meeting made its record's counterpart look deleted
-            22146, 32551,  // a side emptied after a first run was cut short: the brake looked only at the base
+            22146, 32551,  // a side emptied after a first run was cut short went unseen
             13452, 19051,  // of two runs cut short, the older one's sight made the base
             31177, 35859, 41447,  // a saved plan left a second link behind
             18756,  // a refused first step of a circle was tried again in every run

@@ -140,6 +140,9 @@ public struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible
         guard count == 20 || count == 24 || count == 19 || count == 23, let start = bytes.baseAddress else {
             return nil
         }
+        if count == 24, let microseconds = CommonTime(wordsAt: start)?.microseconds {
+            return (Timestamp(microseconds: microseconds), true)
+        }
         var wrong: UInt8 = 0
         func digit(_ offset: Int) -> Int {
             let digit = start.load(fromByteOffset: offset, as: UInt8.self) &- 0x30
@@ -153,26 +156,15 @@ public struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible
             mark(16) == 0x3a,
             !hasZone || mark(count - 1) == 0x5a, !hasFraction || mark(19) == 0x2e
         else { return nil }
-        let year = digit(0) * 1000 + digit(1) * 100 + digit(2) * 10 + digit(3)
-        let month = digit(5) * 10 + digit(6)
-        let day = digit(8) * 10 + digit(9)
-        let hour = digit(11) * 10 + digit(12)
-        let minute = digit(14) * 10 + digit(15)
-        let second = digit(17) * 10 + digit(18)
-        let milliseconds = hasFraction ? digit(20) * 100 + digit(21) * 10 + digit(22) : 0
-        let isLeap = year & 3 == 0 && (year % 100 != 0 || year % 400 == 0)
-        let lastDay = month == 2 ? (isLeap ? 29 : 28) : 30 + ((month + month >> 3) & 1)
-        guard wrong == 0, year > 0, month >= 1, month <= 12, day >= 1, day <= lastDay, hour < 24, minute < 60,
-            second < 60
-        else { return nil }
-        // Days since 1970, counted from March as in Howard Hinnant's "chrono-Compatible Low-Level Date Algorithms".
-        let shifted = month <= 2 ? year - 1 : year
-        let era = shifted / 400
-        let ofEra = shifted - era * 400
-        let ofYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
-        let days = era * 146_097 + ofEra * 365 + ofEra / 4 - ofEra / 100 + ofYear - 719_468
-        let seconds = days * 86_400 + hour * 3_600 + minute * 60 + second
-        return (Timestamp(microseconds: Int64(seconds) * 1_000_000 + Int64(milliseconds) * 1_000), hasZone)
+        let time = CommonTime(
+            year: digit(0) * 1000 + digit(1) * 100 + digit(2) * 10 + digit(3),
+            month: digit(5) * 10 + digit(6),
+            day: digit(8) * 10 + digit(9), hour: digit(11) * 10 + digit(12),
+            minute: digit(14) * 10 + digit(15),
+            second: digit(17) * 10 + digit(18),
+            millisecond: hasFraction ? digit(20) * 100 + digit(21) * 10 + digit(22) : 0)
+        guard wrong == 0, let microseconds = time.microseconds else { return nil }
+        return (Timestamp(microseconds: microseconds), hasZone)
     }
 
     /// Microseconds east of UTC.

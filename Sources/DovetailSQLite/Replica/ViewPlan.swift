@@ -140,13 +140,15 @@ extension ViewPlan {
         var list = fieldList
         var layout = RowLayout(key: .fields([]))
         let order: String
-        if let rowid = facts.rowid {
+        // A field that is the row id need not be read twice.
+        let idField = view.keyFields.first.map { Int32($0) }
+        if let rowid = facts.rowid, hasLocator || idField == nil {
             list.append(rowid)
             if hasLocator { layout.locator = Int32(list.count - 1) }
         }
         switch key {
         case .rowid:
-            layout.key = .rowid(Int32(list.count - 1))
+            layout.key = .rowid(idField ?? Int32(list.count - 1))
             order = facts.rowid ?? ""
         case .fields(let fields) where try fields.count == 1 && hasNativeOrder(fields[0], db):
             layout.key = .native(Int32(fields[0]), field: fields[0])
