@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import shutil
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -87,11 +88,25 @@ def prepare(folder, rows):
              os.path.join(folder, "ready", side + ".gpkg"), str(seed), str(rows)], check=True)
 
 
+def without_index(source, target):
+    """A copy of a folder whose layers have no spatial index."""
+    shutil.copytree(source, target)
+    for side in ("left", "right"):
+        db = sqlite3.connect(os.path.join(target, side + ".gpkg"))
+        for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            db.execute('DROP TRIGGER "%s"' % name)
+        db.execute("DROP TABLE rtree_things_geom")
+        db.execute("DELETE FROM gpkg_extensions WHERE extension_name = 'gpkg_rtree_index'")
+        db.commit()
+        db.close()
+
+
 def measure(rows, repeat, python):
     figures = Figures()
     folder = tempfile.mkdtemp(prefix="dovetail-bench-")
     try:
         prepare(folder, rows)
+        without_index(os.path.join(folder, "ready"), os.path.join(folder, "plain"))
         at = lambda name: os.path.join(folder, name)
         diff = [DOVETAIL, "diff", at("base.gpkg"), at("left.gpkg"), "--match", "fid", "--limit", "0", "--quiet"]
         for _ in range(repeat):
@@ -104,11 +119,12 @@ def measure(rows, repeat, python):
                 figures.add("rebase", run(
                     [python, "-c", GEODIFF_REBASE, at("base.gpkg"), at("left.gpkg"), at("mine.gpkg"), at("conflicts")]))
             figures.add("plan", run([DOVETAIL, "plan", "job.yaml", "--limit", "0", "--quiet"], cwd=at("ready")))
-            shutil.rmtree(at("work"), ignore_errors=True)
-            shutil.copytree(at("ready"), at("work"))
-            # Otherwise the sync would wait for the disk to take the copies.
-            os.sync()
-            figures.add("sync", run([DOVETAIL, "sync", "job.yaml", "--quiet"], cwd=at("work")))
+            for ready, name in (("plain", "sync without index"), ("ready", "sync")):
+                shutil.rmtree(at("work"), ignore_errors=True)
+                shutil.copytree(at(ready), at("work"))
+                # Otherwise the sync would wait for the disk to take the copies.
+                os.sync()
+                figures.add(name, run([DOVETAIL, "sync", "job.yaml", "--quiet"], cwd=at("work")))
             figures.add("again", run([DOVETAIL, "sync", "job.yaml", "--quiet"], cwd=at("work")))
             figures.add("verify", run([DOVETAIL, "verify", "job.yaml", "--quiet"], cwd=at("work")))
             figures.add("fed", run([DOVETAIL, "sync", "job.yaml", "--quiet"], cwd=at("fed")))
@@ -139,8 +155,10 @@ def report(all_figures, python):
             f.wall("geodiff"), 1 / f.ratio("compare", "geodiff")))
         put("| three-way plan: `dovetail plan` against pygeodiff rebase (%.2f s) | %.2f s, **%.2f × faster** | 1.5 × | 3 × |" % (
             f.wall("rebase"), f.wall("plan"), 1 / f.ratio("plan", "rebase")))
-    put("| whole sync: `dovetail sync` against the compare | %.2f s, **%.2f ×** the compare | ≤ 4 × | 2.5 × |" % (
+    put("| whole sync: `dovetail sync` against the compare, layers with a spatial index | %.2f s, **%.2f ×** the compare | ≤ 4 × | 2.5 × |" % (
         f.wall("sync"), f.ratio("sync", "compare")))
+    put("| the same, layers without a spatial index | %.2f s, **%.2f ×** the compare | ≤ 4 × | 2.5 × |" % (
+        f.wall("sync without index"), f.ratio("sync without index", "compare")))
     put("| a sync in which nothing changed, change feed on | %.0f ms | < 50 ms | 20 ms |" % (f.wall("fed") * 1000))
     put("| the same without a change feed | %.2f s | | |" % f.wall("again"))
     put("| `dovetail verify` | %.2f s | | |" % f.wall("verify"))
