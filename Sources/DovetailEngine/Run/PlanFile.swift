@@ -195,11 +195,8 @@ extension Synchronizer {
                         "what is compared in \(table.schema.name) has changed since the last run; sync first")
             }
         }
-        let observations = try await openObservations()
-        do {
-            let identities = Sides(
-                left: try await observations.left.identity(job: job.name),
-                right: try await observations.right.identity(job: job.name))
+        return try await looking { observations in
+            let identities = try await identities(observations)
             var halts = Recognition(stored, identities, labels: job.labels).halts
             var tables: [PlannedTable] = []
             for table in job.tables {
@@ -211,15 +208,9 @@ extension Synchronizer {
             }
             halts += job.limits.check(
                 total: tables.reduce(0) { $0 + $1.counts.left.total + $1.counts.right.total })
-            await observations.left.finish()
-            await observations.right.finish()
             return Plan(
                 job: job.name, labels: job.labels, tables: tables, halts: halts, stored: stored,
                 identities: identities, meetsAnew: nil)
-        } catch {
-            await observations.left.finish()
-            await observations.right.finish()
-            throw described(error)
         }
     }
 

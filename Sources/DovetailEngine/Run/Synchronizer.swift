@@ -94,33 +94,39 @@ public struct Synchronizer: Sendable {
     /// Looks at both replicas at once, and plans every table.
     func observe() async throws -> Plan {
         let stored = try await state.load()
-        let observations = try await openObservations()
-        do {
-            let plan = try await observe(stored, observations)
-            await observations.left.finish()
-            await observations.right.finish()
-            return plan
-        } catch {
-            await observations.left.finish()
-            await observations.right.finish()
-            throw described(error)
-        }
+        return try await looking { try await observe(stored, $0) }
     }
 
-    func openObservations() async throws -> Sides<any Observation> {
+    /// Looks at both replicas, and lets go of them whatever happens.
+    func looking<Result>(_ look: (Sides<any Observation>) async throws -> Result) async throws -> Result {
         let left = try await job.replicas.left.observe()
+        let right: any Observation
         do {
-            return Sides(left: left, right: try await job.replicas.right.observe())
+            right = try await job.replicas.right.observe()
         } catch {
             await left.finish()
             throw error
         }
+        let result: Swift.Result<Result, any Error>
+        do {
+            result = .success(try await look(Sides(left: left, right: right)))
+        } catch {
+            result = .failure(described(error))
+        }
+        await left.finish()
+        await right.finish()
+        return try result.get()
+    }
+
+    /// What both sides are recognised by.
+    func identities(_ observations: Sides<any Observation>) async throws -> Sides<ReplicaIdentity> {
+        Sides(
+            left: try await observations.left.identity(job: job.name),
+            right: try await observations.right.identity(job: job.name))
     }
 
     private func observe(_ stored: JobState, _ observations: Sides<any Observation>) async throws -> Plan {
-        let identities = Sides(
-            left: try await observations.left.identity(job: job.name),
-            right: try await observations.right.identity(job: job.name))
+        let identities = try await identities(observations)
         let recognition = Recognition(stored, identities, labels: job.labels)
         var halts = recognition.halts
         halts += job.vanished.map { .tableVanished(table: $0.table, side: $0.side) }

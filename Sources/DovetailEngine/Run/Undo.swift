@@ -40,8 +40,7 @@ extension Synchronizer {
                 description: "run \(run) is not in the history, or changed nothing; see: dovetail runs")
         }
         let later = try await writtenAfter(run)
-        let observations = try await openObservations()
-        do {
+        return try await looking { observations in
             var tables: [PlannedTable] = []
             var halts: [Halt] = []
             for table in job.tables {
@@ -59,19 +58,11 @@ extension Synchronizer {
                 halts += try await emptied(planned, observations)
                 tables.append(planned)
             }
-            let identities = Sides(
-                left: try await observations.left.identity(job: job.name),
-                right: try await observations.right.identity(job: job.name))
-            await observations.left.finish()
-            await observations.right.finish()
+            let identities = try await identities(observations)
             halts += Recognition(stored, identities, labels: job.labels).halts
             return Plan(
                 job: job.name, labels: job.labels, tables: tables, halts: halts, stored: stored,
                 identities: identities, meetsAnew: nil)
-        } catch {
-            await observations.left.finish()
-            await observations.right.finish()
-            throw described(error)
         }
     }
 

@@ -33,8 +33,7 @@ extension Synchronizer {
     /// - Throws: ``ReplicaError``, ``StateError``.
     public func verify(examples: Int = 20, proving: Bool = true) async throws -> Verification {
         events(.started(kind: "verify"))
-        let observations = try await openObservations()
-        do {
+        return try await looking { observations in
             var tables: [TableVerification] = []
             for table in job.tables {
                 events(.observing(table: table.schema.name, byFeed: false))
@@ -48,13 +47,7 @@ extension Synchronizer {
                     ))
                 tables.append(verified)
             }
-            await observations.left.finish()
-            await observations.right.finish()
             return Verification(tables: tables)
-        } catch {
-            await observations.left.finish()
-            await observations.right.finish()
-            throw described(error)
         }
     }
 

@@ -1,0 +1,148 @@
+import Dovetail
+
+/// What a run learns from the answers to its writes, and what it remembers of it.
+extension Applier {
+    mutating func learn(
+        _ entry: PlanEntry, _ outcomes: Sides<WriteOutcome?>, _ table: JobTable, _ isRetry: Bool,
+        into memory: inout Memory
+    ) throws {
+        let name = table.schema.name
+        var now = entry.seen
+        var failure: (side: Side, rejection: WriteOutcome.Rejection)?
+        var wasOvertaken = false
+        for side in Side.allCases {
+            guard let outcome = outcomes[side], let write = entry.write(on: side) else { continue }
+            switch outcome {
+            case .applied(let record):
+                now[side] = record
+                result.count(write, on: side, of: name)
+                hasNews = true
+                memory.outcomes.append((name, side, entry.key, .applied, nil))
+                if let record, let wanted = write.result, record.fields != wanted {
+                    events(.normalised(table: name, side: side, key: entry.key))
+                }
+                missing.found(name, entry.key, on: side)
+            case .already(let record):
+                now[side] = record
+                memory.outcomes.append((name, side, entry.key, .already, nil))
+                missing.found(name, entry.key, on: side)
+            case .overtaken:
+                wasOvertaken = true
+                memory.outcomes.append((name, side, entry.key, .overtaken, nil))
+                events(.overtaken(table: name, side: side, key: entry.key))
+                if entry.seen[side] == nil { missing.note(name, entry.key, on: side) }
+            case .rejected(let rejection):
+                failure = (side, rejection)
+                memory.outcomes.append((name, side, entry.key, .rejected, rejection.reason))
+                if entry.seen[side] == nil { missing.note(name, entry.key, on: side) }
+            }
+        }
+        if let failure {
+            if let whole {
+                // Without its reference it is refused: it waits for the circle to be opened elsewhere.
+                waiting.append((table, whole))
+            } else if failure.rejection.dependsOnOthers, !isRetry {
+                waiting.append((table, entry))
+            } else {
+                try rememberPart(entry, refusedBy: failure.side, now, outcomes, name, into: &memory)
+                reject(entry, failure.side, failure.rejection, name, into: &memory)
+            }
+        } else if wasOvertaken {
+            result.overtaken += 1
+            memory.pending.append((name, entry.key))
+        } else {
+            remember(entry, left: now.left, right: now.right, name, into: &memory)
+            proven = now
+        }
+    }
+
+    mutating func reject(
+        _ entry: PlanEntry, _ side: Side, _ rejection: WriteOutcome.Rejection, _ table: String,
+        into memory: inout Memory
+    ) {
+        result.rejected += 1
+        events(.rejected(table: table, side: side, key: entry.key, reason: rejection.reason))
+        memory.rejections.append(
+            RejectionRecord(
+                table: table, key: entry.key,
+                rejection: Unsettled.Rejection(
+                    side: side, reason: rejection.reason, seen: entry.seen.map { $0?.fields.digest }),
+                isRetried: rejection.dependsOnOthers, since: run))
+    }
+
+    /// One side took its part of a merge and the other refused its own: the fields that were carried over are agreed,
+    /// the others stay as the base has them. Without this an edit of these fields would look like one of both sides.
+    func rememberPart(
+        _ entry: PlanEntry, refusedBy side: Side, _ now: Sides<Record?>, _ outcomes: Sides<WriteOutcome?>,
+        _ table: String, into memory: inout Memory
+    ) throws {
+        guard kind != .undo, var base = entry.base, let wanted = entry.write(on: side.other)?.result,
+            let left = now.left, let right = now.right
+        else { return }
+        switch outcomes[side.other] {
+        case .applied?, .already?: break
+        default: return
+        }
+        let sent = try wanted.slices()
+        let standing = try (side == .left ? left : right).fields.slices()
+        let l = try left.fields.slices()
+        let r = try right.fields.slices()
+        var agreed = Sides<[Int: ArraySlice<UInt8>]>(left: [:], right: [:])
+        for field in sent.indices where sent[field] == standing[field] {
+            agreed.left[field] = l[field]
+            agreed.right[field] = r[field]
+        }
+        base.left = try base.left.replacing(agreed.left)
+        base.right = try base.right.replacing(agreed.right)
+        memory.agreed.append((table, base))
+    }
+
+    /// Invariant: an undo writes when the memory is as before the run that it takes back. Cut short, it leaves records
+    /// that agree again, or edits that the next sync plans again, and never a delete that nobody made.
+    func forget(_ entries: [PlanEntry], _ table: JobTable) async throws {
+        var memory = Memory()
+        for entry in entries {
+            remember(entry, left: entry.seen.left, right: entry.seen.right, table.schema.name, into: &memory)
+            memory.pending.append((table.schema.name, entry.key))
+        }
+        if !memory.isEmpty { try await state.remember(memory, run: run) }
+    }
+
+    /// Moves the base of one record: both sides were proven to hold what the plan says.
+    func remember(
+        _ entry: PlanEntry, left: Record?, right: Record?, _ table: String, into memory: inout Memory
+    ) {
+        if kind == .undo {
+            // An undone run leaves the memory as it was before it.
+            guard var base = entry.base else {
+                memory.gone.append((table, entry.key))
+                // Records that met without being equal shall meet again, and not be strangers.
+                if let left, right != nil { memory.pending.append((table, left.key)) }
+                return
+            }
+            if job.table(table)?.schema.identity == .content {
+                // What was inserted again has a new id.
+                if let left { base.key = left.key }
+                if let right { base.rightLocator = right.key.bytes }
+            }
+            memory.agreed.append((table, base))
+            if base.key != entry.key { memory.gone.append((table, entry.key)) }
+            return
+        }
+        guard let left, let right else {
+            memory.gone.append((table, entry.key))
+            return
+        }
+        memory.agreed.append(
+            (
+                table,
+                BaseRecord(
+                    key: left.key, left: left.fields, right: right.fields, leftLocator: left.locator,
+                    rightLocator: job.table(table)?.schema.identity == .content
+                        ? right.key.bytes : right.locator)
+            ))
+        // An unlinked record was known by another name, or came back on the left under a new id: a link that stayed
+        // under the old one would be taken for a delete.
+        if left.key != entry.key { memory.gone.append((table, entry.key)) }
+    }
+}
