@@ -76,7 +76,8 @@ let package = Package(
 
         // How we know.
         .target(
-            name: "DovetailConformance", dependencies: ["Dovetail", "DovetailEngine"], swiftSettings: strict),
+            name: "DovetailConformance", dependencies: ["Dovetail", "DovetailEngine", "DovetailMemory"],
+            swiftSettings: strict),
         .target(
             name: "DovetailSimulation",
             dependencies: ["Dovetail", "DovetailEngine", "DovetailMemory"],

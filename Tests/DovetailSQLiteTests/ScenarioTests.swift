@@ -33,64 +33,11 @@ struct FileScenarioTests {
 
     @Test("a scenario holds between memory and an SQLite file", arguments: files)
     func memory(file: URL) async throws {
-        try await ScenarioRunner(left: RowsInMemory(), right: SQLiteHarness(kind: .sqlite)).run(
+        try await ScenarioRunner(
+            left: MemoryHarness(
+                types: [.bool, .int, .double, .text, .geometry(GeometryKind(type: "POINT", srid: 4326))],
+                holdsNaN: false), right: SQLiteHarness(kind: .sqlite)
+        ).run(
             try Scenario(file))
     }
-}
-
-/// The replica in memory, as far as scenarios need it.
-private struct RowsInMemory: ConformanceHarness {
-    var abilities: ConformanceAbilities {
-        ConformanceAbilities(types: [
-            .bool, .int, .double, .text, .geometry(GeometryKind(type: "POINT", srid: 4326)),
-        ])
-    }
-
-    func make(_ tables: [TableDescription]) async throws -> any Replica {
-        MemoryReplica(
-            tables: tables.map { description in
-                var table = MemoryTable(description)
-                table.check = { row in
-                    let empty = description.columns.first { !$0.isNullable && (row[$0.name] ?? .null).isNull }
-                    return empty.map { "\($0.name) must not be null" }
-                }
-                return table
-            })
-    }
-
-    private func edit(
-        _ replica: any Replica, _ table: String, _ change: @escaping @Sendable (inout MemoryTable) -> Void
-    ) async {
-        guard let replica = replica as? MemoryReplica else { return }
-        await replica.edit(table, change)
-    }
-
-    func insert(_ row: [String: Value], into table: String, of replica: any Replica) async throws {
-        await edit(replica, table) { $0.insert(row) }
-    }
-
-    func update(
-        _ columns: [String: Value], where key: String, is value: Value, in table: String,
-        of replica: any Replica
-    ) async throws {
-        await edit(replica, table) { table in
-            for (id, row) in table.rows where row[key] == value {
-                table.update(id) { $0.merge(columns) { _, new in new } }
-            }
-        }
-    }
-
-    func delete(where key: String, is value: Value, from table: String, of replica: any Replica) async throws
-    {
-        await edit(replica, table) { table in
-            for (id, row) in table.rows where row[key] == value { table.delete(id) }
-        }
-    }
-
-    func fingerprint(of replica: any Replica) async throws -> String {
-        let observation = try await replica.observe()
-        return "\(try await observation.identity(job: "").changeCounter ?? 0)"
-    }
-
-    func destroy(_ replica: any Replica) async {}
 }
