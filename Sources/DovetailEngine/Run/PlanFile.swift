@@ -197,7 +197,12 @@ extension Synchronizer {
         }
         return try await looking { observations in
             let identities = try await identities(observations)
-            var halts = Recognition(stored, identities, labels: job.labels).halts
+            let recognition = Recognition(stored, identities, labels: job.labels)
+            // A stamp would make strangers look like sides that this memory knows: only a sync may let them meet.
+            if let reason = recognition.meetsAnew {
+                throw PlanFileError(description: "\(reason); sync first, and make a new plan")
+            }
+            var halts = recognition.halts
             var tables: [PlannedTable] = []
             for table in job.tables {
                 guard let lines = lines.byTable[table.schema.name] else { continue }

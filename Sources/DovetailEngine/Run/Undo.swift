@@ -59,7 +59,11 @@ extension Synchronizer {
                 tables.append(planned)
             }
             let identities = try await identities(observations)
-            halts += Recognition(stored, identities, labels: job.labels).halts
+            let recognition = Recognition(stored, identities, labels: job.labels)
+            if let reason = recognition.meetsAnew {
+                throw UndoError(description: "\(reason), so nothing can be undone; sync first")
+            }
+            halts += recognition.halts
             return Plan(
                 job: job.name, labels: job.labels, tables: tables, halts: halts, stored: stored,
                 identities: identities, meetsAnew: nil)
