@@ -63,14 +63,31 @@ public struct Unsettled: Sendable {
 
         /// The base that holds if all writes arrived: an edit made since then is an edit of that, and not a
         /// conflict with our own write.
-        func base(of key: RecordKey, seen: Sides<Record?>) -> BaseRecord? {
+        ///
+        /// A side's half may have been refused while the other's arrived: then the forms differ in a field that the
+        /// known base does not show in just these two forms, and nothing was agreed.
+        func base(of key: RecordKey, seen: Sides<Record?>, known: BaseRecord?) -> BaseRecord? {
             // A record that was deleted on one side and let go of its references on the other has only one form.
             guard let left = expected.left ?? expected.right, let right = expected.right ?? expected.left,
-                written.allSatisfy({ seen[$0]?.fields == expected[$0] })
+                written.allSatisfy({ seen[$0]?.fields == expected[$0] }),
+                left == right || differOnlyByHabit(left, right, known)
             else { return nil }
             return BaseRecord(
                 key: key, left: left, right: right, leftLocator: seen.left?.locator ?? [],
                 rightLocator: seen.right?.locator ?? [])
+        }
+
+        /// Whether the two forms differ only where the sides' stores are known to give a value back in two forms.
+        private func differOnlyByHabit(_ left: PackedRecord, _ right: PackedRecord, _ known: BaseRecord?)
+            -> Bool
+        {
+            guard let known, let l = try? left.slices(), let r = try? right.slices(),
+                let knownLeft = try? known.left.slices(), let knownRight = try? known.right.slices(),
+                l.count == r.count, knownLeft.count == l.count, knownRight.count == l.count
+            else { return false }
+            return l.indices.allSatisfy {
+                l[$0] == r[$0] || (l[$0] == knownLeft[$0] && r[$0] == knownRight[$0])
+            }
         }
     }
 

@@ -48,7 +48,8 @@ public struct Planner<Output: PlanSink>: JoinSink {
         // Where nothing links the sides, a record without its counterpart was not deleted over there: it is not paired.
         let isAlone = base == nil && (seen.left == nil || seen.right == nil)
         let isUnpaired = isAlone && reconciler.schema.identity == .content
-        let base = (isUnpaired ? nil : unsettled.interrupted[key]?.base(of: key, seen: seen)) ?? base
+        let base =
+            (isUnpaired ? nil : unsettled.interrupted[key]?.base(of: key, seen: seen, known: base)) ?? base
         var entry = PlanEntry(
             table: reconciler.schema.name, key: key, base: base, seen: seen, decision: .unchanged)
         if let refusal = refusal(entry, counts) {
