@@ -15,10 +15,13 @@ public struct Planner<Output: PlanSink>: JoinSink {
     }
 
     public mutating func visit(_ joined: borrowing JoinedRecords) throws {
+        let known = try joined.base()
         let entry = try plan(
-            key: joined.key, base: joined.base(), seen: Sides(left: joined.left, right: joined.right),
+            key: joined.key, base: known, seen: Sides(left: joined.left, right: joined.right),
             counts: Sides(left: joined.leftCount, right: joined.rightCount))
-        if let base = unsettled.interrupted[entry.key]?.base(of: entry.key, seen: entry.seen) {
+        if let base = unsettled.interrupted[entry.key]?.base(
+            of: entry.key, seen: entry.seen, known: known)
+        {
             try emit(base, foundAgainBefore: entry)
         }
         try emit(entry)
