@@ -24,8 +24,6 @@ public struct Pairing {
         self.pairsNear = pairsNear
     }
 
-    public init(fieldCount: Int, pairsNear: Bool) { self.init(fieldCount: fieldCount) { _, _ in pairsNear } }
-
     /// Pairs the records of both sides. Complexity: O(n) expected, plus the candidates of near pairs.
     /// - Throws: ``PackingError`` when a record is damaged.
     public func pair(left: [Record], right: [Record]) throws -> Result {
