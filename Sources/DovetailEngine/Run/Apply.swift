@@ -126,22 +126,29 @@ struct Applier {
             result.rejected += 1
             noteMissing(entry, name)
         case .write(let writes, _):
-            for side in Side.allCases {
-                guard let record = writes[side]?.result,
-                    let parent = try missing.parent(of: record, in: table, on: side, job: job)
-                else { continue }
-                missing.note(name, entry.key, on: side)
-                if isRetry {
-                    memory.rejections.append(rejection(entry, .heldBack(parent: parent), name, on: side))
-                    result.rejected += 1
-                } else {
-                    waiting.append((table, entry))
-                }
-                return nil
+            let parents = try missingParents(of: writes, table)
+            guard let side = entry.side(where: { parents[$0] != nil }), let parent = parents[side] else {
+                return entry
             }
-            return entry
+            for side in Side.allCases where parents[side] != nil { missing.note(name, entry.key, on: side) }
+            if isRetry {
+                memory.rejections.append(rejection(entry, .heldBack(parent: parent), name, on: side))
+                result.rejected += 1
+            } else {
+                waiting.append((table, entry))
+            }
         }
         return nil
+    }
+
+    /// The parents that the writes of a record have to wait for.
+    private func missingParents(of writes: Sides<Write?>, _ table: JobTable) throws -> Sides<String?> {
+        var parents = Sides<String?>(left: nil, right: nil)
+        for side in Side.allCases {
+            guard let record = writes[side]?.result else { continue }
+            parents[side] = try missing.parent(of: record, in: table, on: side, job: job)
+        }
+        return parents
     }
 
     /// A record that both sides shall hold and one does not.

@@ -8,7 +8,7 @@ extension Applier {
     ) throws {
         let name = table.schema.name
         var now = entry.seen
-        var failure: (side: Side, rejection: WriteOutcome.Rejection)?
+        var refusals = Sides<WriteOutcome.Rejection?>(left: nil, right: nil)
         var wasOvertaken = false
         for side in Side.allCases {
             guard let outcome = outcomes[side], let write = entry.write(on: side) else { continue }
@@ -32,20 +32,24 @@ extension Applier {
                 events(.overtaken(table: name, side: side, key: entry.key))
                 if entry.seen[side] == nil { missing.note(name, entry.key, on: side) }
             case .rejected(let rejection):
-                failure = (side, rejection)
+                refusals[side] = rejection
                 memory.outcomes.append((name, side, entry.key, .rejected, rejection.reason))
                 if entry.seen[side] == nil { missing.note(name, entry.key, on: side) }
             }
         }
-        if let failure {
+        // Where both sides refused, the refusal stands that others may lift: a half that may still go through is tried
+        // again, for something else may wait for it.
+        if let side = entry.side(where: { refusals[$0]?.dependsOnOthers ?? false })
+            ?? entry.side(where: { refusals[$0] != nil }), let rejection = refusals[side]
+        {
             if let whole {
                 // Without its reference it is refused: it waits for the circle to be opened elsewhere.
                 waiting.append((table, whole))
-            } else if failure.rejection.dependsOnOthers, !isRetry {
+            } else if rejection.dependsOnOthers, !isRetry {
                 waiting.append((table, entry))
             } else {
-                try rememberPart(entry, refusedBy: failure.side, now, outcomes, name, into: &memory)
-                reject(entry, failure.side, failure.rejection, name, into: &memory)
+                try rememberPart(entry, refusedBy: side, now, outcomes, name, into: &memory)
+                reject(entry, side, rejection, name, into: &memory)
             }
         } else if wasOvertaken {
             result.overtaken += 1
@@ -144,5 +148,20 @@ extension Applier {
         // An unlinked record was known by another name, or came back on the left under a new id: a link that stayed
         // under the old one would be taken for a delete.
         if left.key != entry.key { memory.gone.append((table, entry.key)) }
+    }
+}
+
+extension PlanEntry {
+    /// The side that is meant. Where both are, one of them by what it holds and not by what it is called: the mirrored run
+    /// names the same one.
+    func side(where isMeant: (Side) -> Bool) -> Side? {
+        switch (isMeant(.left), isMeant(.right)) {
+        case (false, false): return nil
+        case (true, false): return .left
+        case (false, true): return .right
+        case (true, true):
+            let bytes = seen.map { $0?.fields.bytes ?? [] }
+            return bytes.right.lexicographicallyPrecedes(bytes.left) ? .right : .left
+        }
     }
 }
