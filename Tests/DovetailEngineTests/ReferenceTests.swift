@@ -114,6 +114,36 @@ struct ReferenceTests {
         #expect(try await pair.sync().run == nil)
     }
 
+    @Test("a record that waits for its new parent holds back nothing where it stands already")
+    func waitingParent() async throws {
+        let people = TableSchema(
+            "people", fields: [Field("id", .int), Field("name", .text), Field("boss", .int)],
+            identity: .match(["id"]),
+            references: [Reference(fields: ["boss"], table: "people", targetFields: ["id"])])
+        var pair = MemoryPair([people])
+        pair.chunkSize = 1
+        await pair.left.edit("people") { table in
+            table.insert(["id": .int(2), "name": .text("Ann"), "boss": .null])
+            table.insert(["id": .int(3), "name": .text("Bo"), "boss": .int(2)])
+        }
+        _ = try await pair.sync()
+        await pair.right.edit("people") { table in
+            table.check = { $0["name"] == .text("bad") ? "no name" : nil }
+        }
+        await pair.left.edit("people") { table in
+            for (id, row) in table.rows where row["id"] == .int(2) {
+                table.update(id) { $0["boss"] = .int(1) }
+            }
+            for (id, row) in table.rows where row["id"] == .int(3) {
+                table.update(id) { $0["name"] = .text("Bob") }
+            }
+            table.insert(["id": .int(1), "name": .text("bad"), "boss": .null])
+        }
+        let result = try await pair.sync()
+        #expect(result.totals.writes.right.updates == 1 && result.rejected == 2)
+        #expect(await pair.rows(.right, "people").map { $0["name"] } == [.text("Ann"), .text("Bob")])
+    }
+
     @Test("a circle that is cut between its two steps is closed by the next run")
     func circleCut() async throws {
         let people = TableSchema(

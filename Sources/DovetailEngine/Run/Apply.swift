@@ -130,7 +130,9 @@ struct Applier {
             guard let side = entry.side(where: { parents[$0] != nil }), let parent = parents[side] else {
                 return entry
             }
-            for side in Side.allCases where parents[side] != nil { missing.note(name, entry.key, on: side) }
+            for side in Side.allCases where parents[side] != nil && entry.seen[side] == nil {
+                missing.note(name, entry.key, on: side)
+            }
             if isRetry {
                 memory.rejections.append(rejection(entry, .heldBack(parent: parent), name, on: side))
                 result.rejected += 1
