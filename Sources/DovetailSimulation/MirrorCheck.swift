@@ -82,10 +82,7 @@ public struct MirrorCheck: Sendable {
         // A key that several records carry on both sides is refused in the name of the left one, here and
         // there.
         if case .refuse(.duplicateKey) = decision { return "refused, the key is not unique" }
-        guard case .write(let writes, let decided) = decision else {
-            // A conflict shows the base in the form of the left store, whose habit the other does not have.
-            return world.shape.habitSide == nil ? "\(decision)" : "\(decision)".lowercased()
-        }
+        guard case .write(let writes, let decided) = decision else { return "\(decision)" }
         let words = writes.map { $0.map { "\($0.verb) \($0.result.map { world.words($0) } ?? "")" } ?? "–" }
         return "left \(words.left), right \(words.right), decided \(decided)"
     }

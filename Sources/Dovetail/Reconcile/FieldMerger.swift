@@ -23,7 +23,7 @@ struct FieldMerger: Sendable {
         let baseLeft = try base?.left.slices()
         let baseRight = try base?.right.slices()
         guard l.count == schema.fields.count, r.count == l.count,
-            baseLeft.map({ $0.count == l.count }) ?? true
+            baseLeft.map({ $0.count == l.count }) ?? true, baseRight.map({ $0.count == l.count }) ?? true
         else {
             throw PackingError("it has \(l.count) and \(r.count) fields where \(schema.fields.count) are due")
         }
@@ -36,9 +36,9 @@ struct FieldMerger: Sendable {
             let options = schema.fields[index].options
             let leftChanged = try baseLeft.map { try !same($0[index], l[index], options) } ?? true
             let rightChanged = try baseRight.map { try !same($0[index], r[index], options) } ?? true
+            let common = leftChanged && rightChanged ? Self.common(baseLeft?[index], baseRight?[index]) : nil
             switch try outcome(
-                index, leftChanged, rightChanged, l[index], r[index], base: baseLeft?[index], left, right,
-                resolution)
+                index, leftChanged, rightChanged, l[index], r[index], base: common, left, right, resolution)
             {
             case .stands: break
             case .take(.left, let why):
@@ -61,6 +61,13 @@ struct FieldMerger: Sendable {
         if toLeft.isEmpty, toRight.isEmpty { return .agree }
         return .write(
             Sides(left: try update(left, toLeft), right: try update(right, toRight)), decided: decided)
+    }
+
+    /// The base as a conflict shows it and texts merge from it. Where the stores gave it back in two forms, the lesser one:
+    /// the left one would make the plan depend on which side is called left.
+    private static func common(_ a: ArraySlice<UInt8>?, _ b: ArraySlice<UInt8>?) -> ArraySlice<UInt8>? {
+        guard let a, let b else { return nil }
+        return b.lexicographicallyPrecedes(a) ? b : a
     }
 
     private func update(_ record: PackedRecord, _ fields: [Int: ArraySlice<UInt8>]) throws -> Write? {

@@ -162,6 +162,16 @@ struct LawTests {
         }
     }
 
+    @Test("5. mirror: also where one store gives back what it is given in a form of its own")
+    func mirrorOfHabits() throws {
+        try law("mirror of habits") { triple in
+            let base = try triple.base(rightForm: { $0.uppercased() })
+            let plan = try triple.plan(base: base)
+            let mirrored = try triple.mirrored.plan(base: base.map(\.mirrored))
+            return plan == mirrored.map(\.mirrored) ? nil : "the mirrored triple gives another plan"
+        }
+    }
+
     @Test("6. first meeting: with no base nothing is ever deleted")
     func firstMeetingDeletesNothing() throws {
         try law("first meeting") { triple in

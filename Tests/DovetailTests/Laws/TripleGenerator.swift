@@ -184,6 +184,18 @@ extension Triple {
         }.sorted { $0.key < $1.key }
     }
 
+    /// The base of a right store that has its own form of every text.
+    func base(rightForm form: (String) -> String) throws -> [BaseRecord] {
+        try baseRecords.map { record in
+            var record = record
+            record.right = PackedRecord(
+                try record.right.values().map {
+                    if case .text(let text) = $0 { .text(form(text)) } else { $0 }
+                })
+            return record
+        }
+    }
+
     /// Both sides and the base after the given entries were applied.
     func applying(_ entries: [PlanEntry]) throws -> (triple: Triple, base: [BaseRecord]) {
         var after = self
