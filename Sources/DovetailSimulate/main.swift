@@ -30,8 +30,7 @@ struct Simulate: ParsableCommand {
         for seed in first..<(first + UInt64(max(seeds, 0))) {
             let simulation = Simulation(seed: seed)
             var outcome = simulation.run(tellsStory: verbose)
-            if outcome.violations.isEmpty, seed % 4 == 0 {
-                let mirror = MirrorCheck(seed: seed).run()
+            if outcome.violations.isEmpty, let mirror = mirrored(seed) {
                 outcome.violations += mirror.violations
                 tally.add(mirror.tally)
             }
@@ -51,10 +50,19 @@ struct Simulate: ParsableCommand {
         if !failed.isEmpty { throw ExitCode.failure }
     }
 
+    /// Every fourth seed is also played with its sides exchanged.
+    private func mirrored(_ seed: UInt64) -> Outcome? { seed % 4 == 0 ? MirrorCheck(seed: seed).run() : nil }
+
     private func replay(_ seed: UInt64) throws {
         var simulation = Simulation(seed: seed)
         let outcome = simulation.run(tellsStory: true)
-        guard let violation = outcome.violations.first else { return print(outcome.report) }
+        guard let violation = outcome.violations.first else {
+            guard let mirror = mirrored(seed), !mirror.violations.isEmpty else {
+                return print(outcome.report)
+            }
+            print(mirror.report)
+            throw ExitCode.failure
+        }
         if !verbose { simulation = simulation.shrunk(violation.law) }
         print(simulation.run(tellsStory: true).report)
         throw ExitCode.failure

@@ -44,6 +44,17 @@ import Testing
         }
     }
 
+    /// Seeds whose mirrored world once had another plan; why stands beside them.
+    @Test(
+        arguments: [
+            112352, 114644, 143480,  // of two refusals of one record the right side's was remembered
+            143576,  // a conflict showed the base in the left store's form
+        ] as [UInt64])
+    func plans_are_mirrored_where_they_were_not_once(seed: UInt64) {
+        let outcome = MirrorCheck(seed: seed).run()
+        #expect(outcome.violations.isEmpty, "seed \(seed)\n\(outcome.report)")
+    }
+
     @Test func a_seed_replays_exactly() {
         let first = Simulation(seed: 7).run(tellsStory: true)
         let second = Simulation(seed: 7).run(tellsStory: true)
