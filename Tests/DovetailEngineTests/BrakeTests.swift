@@ -226,6 +226,41 @@ struct BrakeTests {
         #expect(try await pair.sync().run == nil)
     }
 
+    @Test("a memory from before the first run that came to its end is not trusted either")
+    func memoryOfAFailedRun() async throws {
+        var (pair, faulty) = await failing()
+        await faulty.failNextStamp()
+        await #expect(throws: ReplicaError.self) { _ = try await pair.sync() }
+        let old = await pair.state.copy()
+        await pair.delete(1...3, .right)
+        #expect(try await pair.sync().totals.writes.left.deletes == 3)
+        await pair.insert(1...3, .left)
+        _ = try await pair.sync()
+        await pair.delete(1...3, .right)
+        pair.state = old
+        let result = try await pair.sync(Set(Allowance.allCases))
+        #expect(result.totals.writes.left.deletes == 0 && result.totals.writes.right.inserts == 3)
+    }
+
+    @Test("a first run that failed while it left its marks is no stranger to the next one")
+    func failedStamp() async throws {
+        let (pair, faulty) = await failing()
+        await faulty.failNextStamp()
+        await #expect(throws: ReplicaError.self) { _ = try await pair.sync() }
+        await pair.delete(1...3, .left)
+        let result = try await pair.sync()
+        #expect(result.totals.writes.right.deletes == 3 && result.totals.writes.left.total == 0)
+    }
+
+    /// A left side with twenty benches, and a right one that can be made to fail.
+    private func failing() async -> (MemoryPair, FaultyReplica) {
+        var pair = MemoryPair()
+        let faulty = FaultyReplica(pair.right)
+        pair.job.replicas.right = faulty
+        await pair.insert(1...20, .left)
+        return (pair, faulty)
+    }
+
     @Test("two copies of one memory do not undo each other's work")
     func forkedMemory() async throws {
         let pair = try await MemoryPair.agreed(20)

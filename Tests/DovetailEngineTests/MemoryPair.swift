@@ -126,6 +126,7 @@ actor FaultyReplica: Replica {
     private let replica: MemoryReplica
     private var failures: [Int: Failure] = [:]
     private var batches = 0
+    private var failsToStamp = false
 
     enum Failure { case beforeWrite, afterWrite }
 
@@ -136,11 +137,19 @@ actor FaultyReplica: Replica {
     /// Fails at the given batch from now on, counted from one.
     func fail(at batch: Int, _ failure: Failure) { failures[batches + batch] = failure }
 
+    func failNextStamp() { failsToStamp = true }
+
     nonisolated var name: String { replica.name }
     func describe() async throws -> [TableDescription] { try await replica.describe() }
     func observe() async throws -> any Observation { try await replica.observe() }
     func prepare(_ views: [TableView]) async throws { try await replica.prepare(views) }
-    func stamp(_ mark: ReplicaMark) async throws -> Bool { try await replica.stamp(mark) }
+    func stamp(_ mark: ReplicaMark) async throws -> Bool {
+        guard !failsToStamp else {
+            failsToStamp = false
+            throw ReplicaError(.unreachable, replica: name, "the line is cut")
+        }
+        return try await replica.stamp(mark)
+    }
     func acknowledge(job: String, view: TableView, cursor: FeedCursor) async throws {}
     func close() async {}
 

@@ -33,6 +33,7 @@ import Testing
             31177, 35859, 41447,  // a saved plan left a second link behind
             18756,  // a refused first step of a circle was tried again in every run
             127078, 128382,  // half of a merge that was cut short passed for an agreement
+            309070,  // a memory restored from before the first whole run was trusted
             127228,  // a saved plan stamped sides that had to meet anew
         ] as [UInt64])
     func laws_hold_where_they_were_broken_once(seed: UInt64) { check(seed) }

@@ -22,6 +22,7 @@ struct Recognition: Sendable {
             if identity.marks.contains(where: { $0.side == side && $0.state != state.identity }) {
                 meetsAnew = "\(label) was synced by this job before, but what was agreed then is lost"
             }
+            checkAge(side, state, identity, label)
             // The first run was cut short, and may have agreed on something all the same.
             checkCounter(side, state, identity, label)
             return
@@ -30,7 +31,6 @@ struct Recognition: Sendable {
             checkCounter(side, state, identity, label)
             return
         }
-        let newest = max(state.generation, state.pendingGeneration ?? 0)
         if let mark = identity.marks.first(where: { $0.side == side && $0.state == state.identity }) {
             if mark.generation < state.generation {
                 let runs = state.generation - mark.generation
@@ -38,9 +38,8 @@ struct Recognition: Sendable {
                     .replaced(
                         side: side,
                         reason: "it is \(runs) run\(runs == 1 ? "" : "s") behind (a restored backup?)"))
-            } else if mark.generation > newest {
-                meetsAnew = "the job's memory is older than \(label) (a restored state file?)"
             }
+            checkAge(side, state, identity, label)
         } else if identity.marks.contains(where: { $0.side == side.other && $0.state == state.identity }) {
             halts.append(.replaced(side: side, reason: "it is a copy of \(labels[side.other])"))
         } else if identity.marks.contains(where: { $0.side == side }) {
@@ -49,6 +48,17 @@ struct Recognition: Sendable {
             halts.append(
                 .replaced(
                     side: side, reason: "it carries no mark of the last run (another file under its name?)"))
+        }
+    }
+
+    /// A run that was cut short may have left its mark already; no later one can have.
+    private mutating func checkAge(
+        _ side: Side, _ state: JobState, _ identity: ReplicaIdentity, _ label: String
+    ) {
+        let newest = max(state.generation, state.pendingGeneration ?? 0)
+        let marks = identity.marks.filter { $0.side == side && $0.state == state.identity }
+        if marks.contains(where: { $0.generation > newest }) {
+            meetsAnew = "the job's memory is older than \(label) (a restored state file?)"
         }
     }
 

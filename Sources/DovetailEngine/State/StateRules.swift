@@ -58,7 +58,8 @@ extension JobState {
         if end.stamped {
             generation = run
             pendingGeneration = nil
-        } else if end.status == .failed, !end.marked.left, !end.marked.right {
+        } else if end.status == .failed, generation > 0, !end.marked.left, !end.marked.right {
+            // Before the first run that came to its end, a side may carry a mark of which nothing is known here.
             pendingGeneration = nil
         }
         if end.isConclusive {
