@@ -1,10 +1,15 @@
 import ArgumentParser
 import Foundation
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// Parses, runs, and ends with the right exit code.
 @main
 enum Main {
     static func main() async {
+        shareHeaps()
         do {
             let command = try RootCommand.parseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand {
@@ -17,6 +22,18 @@ enum Main {
         } catch {
             Failure.leave(error, json: CommandLine.arguments.contains("--json"))
         }
+    }
+
+    /// Batches are made on one thread and let go on another. With a heap for each thread, which is what glibc
+    /// gives, each would hold on to the memory of the most it ever had.
+    private static func shareHeaps() {
+        #if canImport(Glibc)
+            // Swift's Glibc leaves malloc.h out.
+            typealias Mallopt = @convention(c) (_ parameter: Int32, _ value: Int32) -> Int32
+            let arenaMax: Int32 = -8
+            guard let mallopt = dlsym(nil, "mallopt") else { return }
+            _ = unsafeBitCast(mallopt, to: Mallopt.self)(arenaMax, 2)
+        #endif
     }
 
     /// The words of the command line. `conflicts JOB show ID` is understood as `conflicts show JOB ID`,

@@ -99,6 +99,8 @@ final class Connection: Sendable {
                 throw NeedsCleanClose()
             }
             try GeoPackageFunctions.register(on: handle)
+            // A look reads a page once: what it kept would be memory that nobody reads again.
+            if readonly { try db.execute(sql: "PRAGMA cache_size = -500") }
         }
         return configuration
     }

@@ -39,53 +39,40 @@ final class RowPacker {
 
     deinit { codecs.deallocate() }
 
-    /// Appends rows until the batch has `target` bytes. False when the statement has ended.
-    func fill(_ builder: inout BatchBuilder, from statement: RawStatement, target: Int) throws -> Bool {
-        while builder.byteCount < target {
-            guard try statement.step() else { return false }
-            builder.beginRecord()
-            let order: Int
-            switch layout.key {
-            case .rowid(let column):
-                let id = sqlite3_column_int64(statement.handle, column)
-                builder.putKey(int: id)
-                order = scratch.order(ofInt: id)
-            case .native(let column, let field):
-                scratch.begin()
-                append(sqlite3_column_value(statement.handle, column), codecs[field])
-                order = scratch.end()
-                builder.put(raw: scratch.bytes)
-            case .encoded(let column):
-                scratch.begin()
-                let blob = sqlite3_column_blob(statement.handle, column)
-                let count = Int(sqlite3_column_bytes(statement.handle, column))
-                scratch.append(raw: UnsafeRawBufferPointer(start: blob, count: count))
-                order = scratch.end()
-                builder.put(raw: scratch.bytes)
-            case .fields:
-                keyFromFields(statement.handle)
-                order = 1
-                builder.put(raw: scratch.bytes)
-            }
-            guard order >= 0 else { throw KeysOutOfOrder() }
-            builder.endKey()
-            packRest(statement.handle, &builder)
+    /// Appends the current row. False when its key comes before that of the row before.
+    @inline(__always)
+    func append(_ row: some RowValues, to builder: inout BatchBuilder) -> Bool {
+        builder.beginRecord()
+        let order: Int
+        switch layout.key {
+        case .rowid(let column):
+            let id = row.int(column)
+            builder.putKey(int: id)
+            order = scratch.order(ofInt: id)
+        case .native(let column, let field):
+            scratch.begin()
+            append(row.value(column), codecs[field])
+            order = scratch.end()
+            builder.put(raw: scratch.bytes)
+        case .encoded(let column):
+            scratch.begin()
+            scratch.append(raw: SQLiteBytes.blob(row.value(column)))
+            order = scratch.end()
+            builder.put(raw: scratch.bytes)
+        case .fields:
+            keyFromFields(row)
+            order = 1
+            builder.put(raw: scratch.bytes)
         }
-        return true
+        builder.endKey()
+        packRest(row, &builder)
+        return order >= 0
     }
 
     /// The current row alone.
     func record(_ statement: RawStatement) -> Record? {
         var builder = BatchBuilder(capacity: 1024)
-        builder.beginRecord()
-        if case .rowid(let column) = layout.key {
-            builder.putKey(int: sqlite3_column_int64(statement.handle, column))
-        } else {
-            keyFromFields(statement.handle)
-            builder.put(raw: scratch.bytes)
-        }
-        builder.endKey()
-        packRest(statement.handle, &builder)
+        _ = append(ColumnValues(statement), to: &builder)
         return builder.seal().records().first
     }
 
@@ -98,10 +85,10 @@ final class RowPacker {
         return RecordKey(bytes: Array(scratch.bytes))
     }
 
-    private func keyFromFields(_ handle: OpaquePointer) {
+    private func keyFromFields(_ row: some RowValues) {
         scratch.begin()
         guard case .fields(let fields) = layout.key else { return }
-        for field in fields { append(sqlite3_column_value(handle, Int32(field)), codecs[field]) }
+        for field in fields { append(row.value(Int32(field)), codecs[field]) }
     }
 
     private func append(_ value: OpaquePointer?, _ codec: ColumnCodec) {
@@ -109,14 +96,14 @@ final class RowPacker {
     }
 
     @inline(__always)
-    private func packRest(_ handle: OpaquePointer, _ builder: inout BatchBuilder) {
+    private func packRest(_ row: some RowValues, _ builder: inout BatchBuilder) {
         if let column = layout.locator {
-            var id = sqlite3_column_int64(handle, column).littleEndian
+            var id = row.int(column).littleEndian
             withUnsafeBytes(of: &id) { builder.put(raw: $0) }
         }
         builder.endLocator()
         for index in 0..<codecs.count {
-            pack(sqlite3_column_value(handle, Int32(truncatingIfNeeded: index)), codecs[index], &builder)
+            pack(row.value(Int32(truncatingIfNeeded: index)), codecs[index], &builder)
         }
         builder.endRecord()
     }
@@ -213,9 +200,6 @@ final class RowPacker {
         withUnsafeBytes(of: number.littleEndian) { builder.put(raw: $0) }
     }
 }
-
-/// Rows came in another order than their keys.
-struct KeysOutOfOrder: Error {}
 
 /// Tags of packed values, taken from the encoding itself.
 private struct PackedTags {

@@ -23,47 +23,42 @@ final class SnapshotCursor: RecordCursor {
     }
 }
 
-/// A running statement and its packer.
+/// A reading under way.
 ///
 /// Unchecked because both are used from several threads. Proof: a scan is made, stepped and ended only inside
 /// ``Connection/perform(_:)``, whose closures run one after the other on the connection's serial queue; the
 /// last owner to let go finds it ended, or nobody else left to use it.
 final class Scan: @unchecked Sendable {
-    private var statement: RawStatement?
-    private let packer: RowPacker
+    private var reader: (any RowReader)?
     private let place: Place
     private let table: String
     private var isFinished = false
 
     init(_ plan: ViewPlan, _ db: Database, number: Int) throws {
-        guard let handle = db.sqliteConnection else { throw plan.place.error(.failed, "the look has ended") }
-        let (sql, layout) = try plan.snapshot(db, keyFunction: "dovetail_key_\(number)")
-        statement = try RawStatement(handle, sql)
-        packer = RowPacker(plan.codecs, layout: layout, isUTF8: plan.facts.usesUTF8)
+        reader = try plan.reader(db, number: number)
         place = plan.place
         table = plan.facts.name
     }
 
     func next(target: Int) throws -> RecordBatch? {
-        guard let statement else {
+        guard let reader else {
             if isFinished { return nil }
             throw place.error(.failed, "the look at table \(table) has ended")
         }
-        var builder = BatchBuilder(capacity: target + target / 8)
         do {
-            if try !packer.fill(&builder, from: statement, target: target) {
-                isFinished = true
-                self.statement = nil
-            }
+            let batch = try reader.next(target: target)
+            if batch.count > 0 { return batch }
         } catch is KeysOutOfOrder {
             throw place.error(
                 .damaged,
                 "table \(table) is not in the order that SQLite promises; rebuild its indexes with REINDEX")
         }
-        return builder.count > 0 ? builder.seal() : nil
+        isFinished = true
+        self.reader = nil
+        return nil
     }
 
     func end() {
-        statement = nil
+        reader = nil
     }
 }

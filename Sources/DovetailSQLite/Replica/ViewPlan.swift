@@ -133,10 +133,9 @@ struct ViewPlan: Sendable {
 }
 
 extension ViewPlan {
-    /// The ordered reading of the whole table: its SQL and where things are in it.
-    ///
-    /// `keyFunction` is the name under which a function may be put in place that makes the keys to sort by.
-    func snapshot(_ db: Database, keyFunction: String) throws -> (sql: String, layout: RowLayout) {
+    /// The ordered reading of the whole table, the `number`th of its connection.
+    func reader(_ db: Database, number: Int) throws -> any RowReader {
+        guard let handle = db.sqliteConnection else { throw place.error(.failed, "the connection is closed") }
         var list = fieldList
         var layout = RowLayout(key: .fields([]))
         let order: String
@@ -148,8 +147,14 @@ extension ViewPlan {
         }
         switch key {
         case .rowid:
-            layout.key = .rowid(idField ?? Int32(list.count - 1))
-            order = facts.rowid ?? ""
+            let column = idField ?? Int32(list.count - 1)
+            layout.key = .rowid(column)
+            order = list[Int(column)]
+            if InnerReader.canRead(columns: list.count, handle) {
+                return try InnerReader(
+                    handle, columns: list, table: table, filter: condition, order: order,
+                    function: "dovetail_take_\(number)", packer(layout))
+            }
         case .fields(let fields) where try fields.count == 1 && hasNativeOrder(fields[0], db):
             layout.key = .native(Int32(fields[0]), field: fields[0])
             // Without the plus sign SQLite goes along the index.
@@ -157,17 +162,20 @@ extension ViewPlan {
                 try (indexPaysOff(fields[0], db) ? "" : "+") + columns[fields[0]].name.quoted
                 + " COLLATE BINARY"
         case .fields(let fields):
-            guard let handle = db.sqliteConnection else {
-                throw place.error(.failed, "the connection is closed")
-            }
+            let function = "dovetail_key_\(number)"
             try KeyFunction.register(
-                keyFunction, on: handle, codecs: fields.map { codecs[$0] }, isUTF8: facts.usesUTF8)
-            list.append("\(keyFunction)(\(fields.map { columns[$0].name.quoted }.joined(separator: ", ")))")
+                function, on: handle, codecs: fields.map { codecs[$0] }, isUTF8: facts.usesUTF8)
+            list.append("\(function)(\(fields.map { columns[$0].name.quoted }.joined(separator: ", ")))")
             layout.key = .encoded(Int32(list.count - 1))
             order = String(list.count)
         }
         let filter = condition.map { " WHERE \($0)" } ?? ""
-        return ("SELECT \(list.joined(separator: ", ")) FROM \(table)\(filter) ORDER BY \(order)", layout)
+        let sql = "SELECT \(list.joined(separator: ", ")) FROM \(table)\(filter) ORDER BY \(order)"
+        return SteppingReader(try RawStatement(handle, sql), packer(layout))
+    }
+
+    private func packer(_ layout: RowLayout) -> RowPacker {
+        RowPacker(codecs, layout: layout, isUTF8: facts.usesUTF8)
     }
 
     /// Whether SQLite's order of this column is the order of the keys' bytes, whatever stands in it.
