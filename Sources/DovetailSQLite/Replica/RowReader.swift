@@ -12,7 +12,8 @@ struct KeysOutOfOrder: Error {}
 
 /// Reads row by row through the columns of a statement: any order, any number of columns.
 final class SteppingReader: RowReader {
-    private let statement: RawStatement
+    /// Nil at the end: SQLite would begin anew.
+    private var statement: RawStatement?
     private let packer: RowPacker
 
     init(_ statement: RawStatement, _ packer: RowPacker) {
@@ -22,7 +23,11 @@ final class SteppingReader: RowReader {
 
     func next(target: Int) throws -> RecordBatch {
         var builder = BatchBuilder(capacity: target + target / 8)
-        while builder.byteCount < target, try statement.step() {
+        while builder.byteCount < target, let statement {
+            guard try statement.step() else {
+                self.statement = nil
+                break
+            }
             guard packer.append(ColumnValues(statement), to: &builder) else { throw KeysOutOfOrder() }
         }
         return builder.seal()
