@@ -51,6 +51,14 @@ struct ReplicaOrderTests {
         #expect(keys.count == 6)
     }
 
+    @Test("Columns that take all names of the row id don't hide it where it is the key")
+    func namedLikeRowids() async throws {
+        let keys = try await keys(
+            "k INTEGER PRIMARY KEY, rowid TEXT, _rowid_ TEXT, oid TEXT",
+            "(3, 'a', 'b', 'c'), (-1, 'x', 'y', 'z')")
+        #expect(keys == [.init([.int(-1)]), .init([.int(3)])])
+    }
+
     @Test("In a UTF-16 database the order is that of UTF-8")
     func utf16() async throws {
         let fixture = try ReplicaFixture(
