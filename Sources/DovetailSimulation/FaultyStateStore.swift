@@ -64,6 +64,8 @@ struct FaultyStateStore: StateStore {
         for entry in entries { world.check(entry, life: faults.life) }
         try await faults.call("journal \(entries.count)", mayBeFull: true) {
             try await inner.journal(entries, run: run)
+            // Unlinked records are only known once they have both names.
+            if world.shape.layout != .content { world.ledger.journalled(entries) }
         }
     }
 
@@ -71,6 +73,7 @@ struct FaultyStateStore: StateStore {
         world.check(memory, life: faults.life)
         try await faults.call("remember \(memory.agreed.count)", mayBeFull: true) {
             await inner.remember(memory, run: run)
+            world.ledger.remembered(memory, keys: world.keys)
             for outcome in memory.outcomes { world.ledger.learnt(outcome.side, outcome.table, outcome.key) }
         }
     }

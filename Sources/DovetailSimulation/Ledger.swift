@@ -33,6 +33,9 @@ struct Ledger {
     private(set) var ambiguous: Set<Place> = []
     /// How often the sides met anew: each time unlinked records may pair otherwise than before.
     var meetings = 0
+    /// What the memory learnt since it was lost or became older than the replicas, by what each side calls the
+    /// record; nil as long as it is whole.
+    var relearnt: [Place: Sides<RecordKey>]?
 
     struct Place: Hashable {
         var table: String
@@ -101,6 +104,28 @@ struct Ledger {
         if let own = names.removeValue(forKey: place) {
             unanswered.remove(Place(table: table, key: own, side: side))
         }
+    }
+
+    /// The memory took in what a run learnt. `keys` are the names that a base record has on both sides.
+    mutating func remembered(_ memory: Memory, keys: (_ table: String, BaseRecord) -> Sides<RecordKey>) {
+        for (table, base) in memory.agreed {
+            relearnt?[Place(table: table, key: base.key)] = keys(table, base)
+        }
+        for (table, key) in memory.gone { relearnt?[Place(table: table, key: key)] = nil }
+    }
+
+    /// The memory took in what a run is about to write: where the answer is lost, that stands in for an agreement.
+    mutating func journalled(_ entries: [JournalEntry]) {
+        for entry in entries where entry.after != nil {
+            let place = Place(table: entry.table, key: entry.key)
+            if relearnt?[place] == nil { relearnt?[place] = Sides(left: entry.key, right: entry.key) }
+        }
+    }
+
+    /// Whether the memory learnt of a record since it was last lost: only then may its absence on one side be taken
+    /// for a delete.
+    func isKnown(_ side: Side, _ table: String, _ key: RecordKey) -> Bool {
+        relearnt?.contains { $0.key.table == table && $0.value[side] == key } ?? true
     }
 
     mutating func arrived(_ side: Side, new: Set<String>) { taken[side].subtract(new) }

@@ -54,16 +54,17 @@ extension World {
             await acceptUnseen(side)
             tally.add("sides replaced")
         case .readOnly(let side, let on): await allowWrites(side, !on)
-        case .backupState: stateBackup = (await state.copy(), finished)
+        case .backupState: stateBackup = (await state.copy(), finished, ledger.relearnt)
         case .restoreState:
             guard let saved = stateBackup else { return }
             state = await saved.store.copy()
-            stateIsSuspect = stateIsSuspect || saved.finished != finished
+            // Where no run has finished since, nothing tells it from the memory that it replaces.
+            ledger.relearnt = saved.finished == finished ? saved.relearnt : [:]
             stateWasLost = true
             tally.add("states restored")
         case .loseState:
             state = MemoryStateStore(name: "state", identity: "state-\(lives)-\(clock)", batchBytes: 200)
-            stateIsSuspect = finished > 0
+            ledger.relearnt = [:]
             stateWasLost = true
             ledger.meetings += 1
             tally.add("states lost")

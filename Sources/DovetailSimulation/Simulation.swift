@@ -153,6 +153,7 @@ extension World {
         case is RunHalted, is UndoError, is PlanFileError: tally.add("refusals \(type(of: error))")
         case let error as ReplicaError where error.message.hasPrefix("simulated"): tally.add("failed runs")
         case let error as ReplicaError where error.kind == .forbidden && (readOnly.left || readOnly.right):
+            life.wasStruck = true
             tally.add("runs refused by a read-only side")
         case StateError.failed(_, let message) where message.hasPrefix("simulated"): tally.add("failed runs")
         case StateError.full: tally.add("failed runs")

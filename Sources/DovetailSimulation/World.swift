@@ -25,11 +25,10 @@ final class World: @unchecked Sendable {
     var mappingWasChanged = false
     var readOnly = Sides(left: false, right: false)
     var backups = Sides<(backup: MemoryReplica.Backup, finished: Int)?>(left: nil, right: nil)
-    var stateBackup: (store: MemoryStateStore, finished: Int)?
+    /// A copy of the memory, and what of it was learnt since it was last lost.
+    var stateBackup: (store: MemoryStateStore, finished: Int, relearnt: [Ledger.Place: Sides<RecordKey>]?)?
     /// Runs that finished.
     private(set) var finished = 0
-    /// The memory was lost, or is older than the replicas, and no run has finished since.
-    var stateIsSuspect = false
     var stateWasLost = false
     /// A process once ended without knowing what became of a write.
     var wasUnanswered = false
@@ -57,10 +56,7 @@ final class World: @unchecked Sendable {
         if violations.count < 4 { tell("BROKEN \(law.rawValue): \(what)") }
     }
 
-    func runFinished() {
-        finished += 1
-        stateIsSuspect = false
-    }
+    func runFinished() { finished += 1 }
 
     /// Whether the engine leaves its mark on a side: not on one that can't hold it, nor on the source of a
     /// one-way job.

@@ -56,9 +56,11 @@ extension World {
             if let old, new == nil {
                 tell("engine \(side) \(table): \(words(id, old)) deleted")
                 tally.add("deletes by the engine")
-                if stateIsSuspect, !life.isUndo, shape.marks.left, shape.marks.right {
+                if !life.isUndo, shape.marks.left, shape.marks.right, !ledger.isKnown(side, table, key) {
                     broke(
-                        .brakes, "\(name) was deleted although the memory is lost or older than the replicas")
+                        .brakes,
+                        "\(name) was deleted, and nothing is known of it since the memory was lost or restored"
+                    )
                 }
             }
             ledger.written(side, table, entry.key, own: key)
@@ -182,9 +184,7 @@ extension World {
     func check(_ memory: Memory, life: Life) {
         for (name, record) in memory.agreed {
             guard let table = jobTable(name) else { continue }
-            let isContent = table.schema.identity == .content
-            let keys = Sides(
-                left: record.key, right: isContent ? RecordKey(bytes: record.rightLocator) : record.key)
+            let keys = keys(name, record)
             for side in Side.allCases {
                 let form = side == .left ? record.left : record.right
                 if !life.isUndo, !isPart(memory, name, record.key), !wasHeld(side, table, keys[side], form) {
@@ -207,6 +207,13 @@ extension World {
         tally.add("conflicts found", memory.conflicts.count)
         tally.add("rejections noted", memory.rejections.count)
         tally.add("records agreed", memory.agreed.count)
+    }
+
+    /// What each side calls a record of the base.
+    func keys(_ table: String, _ record: BaseRecord) -> Sides<RecordKey> {
+        Sides(
+            left: record.key,
+            right: shape.layout == .content ? RecordKey(bytes: record.rightLocator) : record.key)
     }
 
     /// Where one side refused its part of a merge, the base is agreed field by field, and the record is
