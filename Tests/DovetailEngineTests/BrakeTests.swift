@@ -261,6 +261,43 @@ struct BrakeTests {
         return (pair, faulty)
     }
 
+    @Test("a memory older than the replicas is not trusted after a run that died before it forgot, either")
+    func staleMemoryAndCutShort() async throws {
+        var pair = try await MemoryPair.agreed(30)
+        let old = await pair.state.copy()
+        await pair.delete(1...5, .left)
+        _ = try await pair.sync()
+        await pair.insert(1...5, .right)
+        pair.state = old
+        let dying = pair.synchronizer(over: ForgetfulStore(store: old))
+        await #expect(throws: StateError.self) { _ = try await dying.sync() }
+        let result = try await pair.sync(Set(Allowance.allCases))
+        #expect(result.totals.writes.left.inserts == 5)
+        #expect(result.totals.writes.left.deletes + result.totals.writes.right.deletes == 0)
+        #expect(try await pair.sync().run == nil)
+    }
+
+    @Test("a memory from before the first run was done is not trusted, and deletes nothing")
+    func staleMemoryOfAFirstRun() async throws {
+        var pair = MemoryPair()
+        let faulty = FaultyReplica(pair.right)
+        pair.job.replicas.right = faulty
+        pair.chunkSize = 1
+        await pair.insert(1...3, .left)
+        await faulty.fail(at: 2, .beforeWrite)
+        await #expect(throws: ReplicaError.self) { _ = try await pair.sync() }
+        let old = await pair.state.copy()
+        _ = try await pair.sync()
+        await pair.delete(1...1, .left)
+        _ = try await pair.sync()
+        await pair.insert(1...1, .right)
+        pair.state = old
+        let result = try await pair.sync(Set(Allowance.allCases))
+        #expect(result.totals.writes.right.deletes == 0)
+        #expect(result.totals.writes.left.inserts == 1)
+        #expect(try await pair.sync().run == nil)
+    }
+
     @Test("two copies of one memory do not undo each other's work")
     func forkedMemory() async throws {
         let pair = try await MemoryPair.agreed(20)

@@ -41,9 +41,9 @@ struct MemoryPair: Sendable {
 
     subscript(side: Side) -> MemoryReplica { side == .left ? left : right }
 
-    func synchronizer(_ owner: String = "test") -> Synchronizer {
+    func synchronizer(_ owner: String = "test", over store: (any StateStore)? = nil) -> Synchronizer {
         Synchronizer(
-            job: job, state: state,
+            job: job, state: store ?? state,
             owner: LockOwner(process: 7, host: "here", user: owner, command: "sync", since: 0), clock: { 0 },
             chunkSize: chunkSize)
     }
@@ -127,6 +127,7 @@ actor FaultyReplica: Replica {
     private var failures: [Int: Failure] = [:]
     private var batches = 0
     private var failsToStamp = false
+    private var meddling: (@Sendable () async -> Void)?
 
     enum Failure { case beforeWrite, afterWrite }
 
@@ -138,6 +139,8 @@ actor FaultyReplica: Replica {
     func fail(at batch: Int, _ failure: Failure) { failures[batches + batch] = failure }
 
     func failNextStamp() { failsToStamp = true }
+    /// Another program writes just before the next batch comes.
+    func meddleNext(_ work: @escaping @Sendable () async -> Void) { meddling = work }
 
     nonisolated var name: String { replica.name }
     func describe() async throws -> [TableDescription] { try await replica.describe() }
@@ -156,11 +159,65 @@ actor FaultyReplica: Replica {
     func apply(_ writes: [ReplicaWrite], to view: TableView) async throws -> ApplyResult {
         batches += 1
         let failure = failures[batches]
+        await meddling?()
+        meddling = nil
         if failure == .beforeWrite { throw ReplicaError(.unreachable, replica: name, "the line is cut") }
         let result = try await replica.apply(writes, to: view)
         if failure == .afterWrite { throw ReplicaError(.unreachable, replica: name, "the line is cut") }
         return result
     }
+}
+
+/// A memory whose store fails before it forgets a base, as a process that dies there would.
+struct ForgetfulStore: StateStore {
+    let store: MemoryStateStore
+
+    func forgetBase(of tables: [String]) async throws {
+        throw StateError.failed(store: name, message: "the disk is gone")
+    }
+
+    var name: String { store.name }
+    func lock(as owner: LockOwner, patience: Double) async throws {
+        try await store.lock(as: owner, patience: patience)
+    }
+    func unlock() async { await store.unlock() }
+    func load() async throws -> JobState { await store.load() }
+    func base(of table: String, mirrored: Bool) async throws -> any RecordCursor {
+        await store.base(of: table, mirrored: mirrored)
+    }
+    func base(of table: String, keys: [RecordKey]) async throws -> [BaseRecord] {
+        await store.base(of: table, keys: keys)
+    }
+    func baseCount(of table: String) async throws -> Int { await store.baseCount(of: table) }
+    func relayout(_ table: String, to layout: TableLayout, moving: [Int?]) async throws {
+        try await store.relayout(table, to: layout, moving: moving)
+    }
+    func unsettled(of table: String) async throws -> Unsettled { await store.unsettled(of: table) }
+    func pendingKeys(of table: String) async throws -> [RecordKey] { await store.pendingKeys(of: table) }
+    func openIntents(of table: String) async throws -> [JournalEntry] { await store.openIntents(of: table) }
+    func begin(_ run: RunStart) async throws -> Int64 { await store.begin(run) }
+    func journal(_ entries: [JournalEntry], run: Int64) async throws {
+        try await store.journal(entries, run: run)
+    }
+    func remember(_ memory: Memory, run: Int64) async throws { await store.remember(memory, run: run) }
+    func finish(_ end: RunEnd, run: Int64) async throws { try await store.finish(end, run: run) }
+    func discard(_ run: Int64) async throws { await store.discard(run) }
+    func retain(_ retention: HistoryRetention, at time: Int64) async throws {
+        try await store.retain(retention, at: time)
+    }
+    func noteQuiet(at time: Int64, cursors: [String: Sides<FeedCursor?>]) async throws {
+        await store.noteQuiet(at: time, cursors: cursors)
+    }
+    func runs(limit: Int) async throws -> [RunRecord] { await store.runs(limit: limit) }
+    func changes(of run: Int64, offset: Int, limit: Int) async throws -> [HistoryChange] {
+        await store.changes(of: run, offset: offset, limit: limit)
+    }
+    func conflicts() async throws -> [ConflictRecord] { await store.conflicts() }
+    func decide(_ resolutions: [ConflictRecord.ID: Resolution?]) async throws {
+        try await store.decide(resolutions)
+    }
+    func rejections() async throws -> [RejectionRecord] { await store.rejections() }
+    func close() async {}
 }
 
 /// A replica that takes a filter, which every record meets.

@@ -18,11 +18,16 @@ struct Recognition: Sendable {
         _ side: Side, _ state: JobState, _ identity: ReplicaIdentity, _ labels: Sides<String>
     ) {
         let label = labels[side]
+        let own = identity.marks.first { $0.side == side && $0.state == state.identity }
+        // A run that was cut short may have left its mark already, the first one too; no later one can have.
+        if let own, own.generation > max(state.generation, state.pendingGeneration ?? 0) {
+            meetsAnew = "the job's memory is older than \(label) (a restored state file?)"
+            return
+        }
         guard state.generation > 0 else {
             if identity.marks.contains(where: { $0.side == side && $0.state != state.identity }) {
                 meetsAnew = "\(label) was synced by this job before, but what was agreed then is lost"
             }
-            checkAge(side, state, identity, label)
             // The first run was cut short, and may have agreed on something all the same.
             checkCounter(side, state, identity, label)
             return
@@ -31,15 +36,14 @@ struct Recognition: Sendable {
             checkCounter(side, state, identity, label)
             return
         }
-        if let mark = identity.marks.first(where: { $0.side == side && $0.state == state.identity }) {
-            if mark.generation < state.generation {
-                let runs = state.generation - mark.generation
+        if let own {
+            if own.generation < state.generation {
+                let runs = state.generation - own.generation
                 halts.append(
                     .replaced(
                         side: side,
                         reason: "it is \(runs) run\(runs == 1 ? "" : "s") behind (a restored backup?)"))
             }
-            checkAge(side, state, identity, label)
         } else if identity.marks.contains(where: { $0.side == side.other && $0.state == state.identity }) {
             halts.append(.replaced(side: side, reason: "it is a copy of \(labels[side.other])"))
         } else if identity.marks.contains(where: { $0.side == side }) {
@@ -48,17 +52,6 @@ struct Recognition: Sendable {
             halts.append(
                 .replaced(
                     side: side, reason: "it carries no mark of the last run (another file under its name?)"))
-        }
-    }
-
-    /// A run that was cut short may have left its mark already; no later one can have.
-    private mutating func checkAge(
-        _ side: Side, _ state: JobState, _ identity: ReplicaIdentity, _ label: String
-    ) {
-        let newest = max(state.generation, state.pendingGeneration ?? 0)
-        let marks = identity.marks.filter { $0.side == side && $0.state == state.identity }
-        if marks.contains(where: { $0.generation > newest }) {
-            meetsAnew = "the job's memory is older than \(label) (a restored state file?)"
         }
     }
 

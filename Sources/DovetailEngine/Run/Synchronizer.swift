@@ -215,6 +215,10 @@ public struct Synchronizer: Sendable {
         let stored = plan.stored
         let generation = max(stored.generation, stored.pendingGeneration ?? 0) + 1
         let known = try await KnownUnsettled(state)
+        // Invariant: what can't be trusted is gone before this run's generation is noted. It may be the very one that the
+        // replicas carry; were the run cut short in between, the next one would believe an old base.
+        let doubtful = plan.tables.filter(\.forgetsBase).map(\.table.schema.name)
+        if !doubtful.isEmpty { try await state.forgetBase(of: doubtful) }
         let run = try await state.begin(RunStart(kind: kind, time: clock(), generation: generation))
         var applier = Applier(
             job: job, state: state, run: run, kind: kind, cursors: plan.cursors, chunkSize: chunkSize,
@@ -259,7 +263,6 @@ public struct Synchronizer: Sendable {
     private func layOut(_ table: PlannedTable, _ stored: JobState) async throws {
         let name = table.table.schema.name
         let layout = table.table.layout
-        if table.forgetsBase { try await state.forgetBase(of: [name]) }
         if let moving = table.relayout {
             try await state.relayout(name, to: layout, moving: moving)
         } else if table.forgetsBase || stored.layouts[name] == nil {
