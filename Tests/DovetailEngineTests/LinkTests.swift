@@ -119,4 +119,73 @@ struct LinkTests {
         #expect(result.totals.writes.right.inserts == 1 && result.totals.writes.left.total == 0)
         #expect(await pair.counts() == [4, 4])
     }
+
+    // MARK: Undo
+
+    @Test("an undo that finds a copy edited in between leaves its link, and no second copy is made")
+    func undoOvertaken() async throws {
+        let (pair, faulty) = try await pair()
+        await pair.insert(1...2, .left)
+        _ = try await pair.sync()
+        await pair.update(1...1, .left, ["name": .text("new")])
+        await faulty.meddleNext { await pair.update(1...1, .right, ["size": .int(9)]) }
+        let undone = try await pair.synchronizer().undo(1)
+        #expect(undone.totals.overtaken == 1 && undone.totals.writes.right.deletes == 1)
+        let result = try await pair.sync()
+        #expect(result.totals.writes.left.updates == 1 && result.totals.writes.right.updates == 1)
+        #expect(result.conflicts == 0)
+        #expect(await pair.counts() == [2, 2])
+        #expect(await pair.name(of: 1, .right) == .text("new"))
+        #expect(try await pair.sync().run == nil)
+    }
+
+    @Test("an undo that the store refuses leaves the link, and no second copy is made")
+    func undoRefused() async throws {
+        let (pair, _) = try await pair()
+        await pair.insert(1...1, .left)
+        _ = try await pair.sync()
+        await pair.update(1...1, .left, ["name": .text("one"), "size": .int(2)])
+        _ = try await pair.sync()
+        await pair.right.edit("benches") { table in
+            table.check = { $0["size"] == .int(1) ? "size must not be 1" : nil }
+        }
+        #expect(try await pair.synchronizer().undo(2).rejected == 1)
+        await pair.update(1...1, .right, ["name": .text("two"), "size": .int(3)])
+        let result = try await pair.sync()
+        #expect(result.totals.writes.left.updates == 1 && result.conflicts == 0)
+        #expect(await pair.counts() == [1, 1])
+    }
+
+    @Test("an undo that is undone brings the links back, and edits made since then find their records")
+    func undoUndone() async throws {
+        let (pair, _) = try await pair()
+        await pair.insert(1...2, .left)
+        _ = try await pair.sync()
+        _ = try await pair.synchronizer().undo(1)
+        await pair.update(1...1, .left, ["name": .text("new"), "size": .int(9)])
+        #expect(try await pair.synchronizer().undo(2).rejected == 0)
+        let result = try await pair.sync()
+        #expect(result.totals.writes.right.updates == 1 && result.totals.writes.right.inserts == 0)
+        #expect(await pair.counts() == [2, 2])
+        #expect(await pair.name(of: 1, .right) == .text("new"))
+        #expect(try await pair.sync().run == nil)
+    }
+
+    @Test("an undo of an undo that is cut short makes no delete and no second copy")
+    func undoUndoneAndCutShort() async throws {
+        for failure in [FaultyReplica.Failure.beforeWrite, .afterWrite] {
+            let (pair, faulty) = try await pair()
+            await pair.insert(1...2, .left)
+            _ = try await pair.sync()
+            _ = try await pair.synchronizer().undo(1)
+            await pair.update(1...1, .left, ["name": .text("new"), "size": .int(9)])
+            await faulty.failNext(failure)
+            await #expect(throws: ReplicaError.self) { _ = try await pair.synchronizer().undo(2) }
+            let result = try await pair.sync()
+            #expect(result.totals.writes.left.deletes == 0 && result.conflicts == 0)
+            #expect(await pair.counts() == [2, 2])
+            #expect(await pair.name(of: 1, .right) == .text("new"))
+            #expect(try await pair.sync().run == nil)
+        }
+    }
 }

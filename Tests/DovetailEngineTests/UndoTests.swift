@@ -93,6 +93,38 @@ struct UndoTests {
         #expect(await pair.count(.right) == 5)
     }
 
+    @Test("an undo of an undo that is cut short deletes nothing")
+    func undoneAndCutShort() async throws {
+        var pair = MemoryPair()
+        let faulty = FaultyReplica(pair.right)
+        pair.job.replicas.right = faulty
+        await pair.insert(1...5, .left)
+        _ = try await pair.sync()
+        _ = try await pair.synchronizer().undo(1)
+        await faulty.failNext(.beforeWrite)
+        await #expect(throws: ReplicaError.self) { _ = try await pair.synchronizer().undo(2) }
+        let result = try await pair.sync()
+        #expect(result.totals.writes.left.deletes == 0 && result.totals.writes.right.inserts == 5)
+        #expect(try await pair.synchronizer().verify().agrees)
+    }
+
+    @Test("undos of undos end where they began, however often")
+    func thrice() async throws {
+        let pair = try await ran()
+        let after = [await pair.rows(.left), await pair.rows(.right)]
+        _ = try await pair.synchronizer().undo(2)
+        let before = [await pair.rows(.left), await pair.rows(.right)]
+        _ = try await pair.synchronizer().undo(3)
+        let again = [await pair.rows(.left), await pair.rows(.right)]
+        #expect(again.map { Set($0) } == after.map { Set($0) })
+        _ = try await pair.synchronizer().undo(4)
+        let last = [await pair.rows(.left), await pair.rows(.right)]
+        #expect(last.map { Set($0) } == before.map { Set($0) })
+        _ = try await pair.sync()
+        #expect(try await pair.synchronizer().verify().agrees)
+        #expect(await pair.name(of: 1, .right) == .text("new"))
+    }
+
     @Test("an undo stops at a replica that is not the one it wrote to")
     func replaced() async throws {
         let pair = try await ran()

@@ -82,12 +82,14 @@ struct Applier {
         for entry in entries {
             if let settled = try settle(entry, table, isRetry, into: &memory) { sending.append(settled) }
         }
-        if kind == .undo { try await forget(sending, table) }
-        let (outcomes, failure) = try await send(sending, table)
+        let standing = kind == .undo ? try await forget(sending, table) : nil
+        let (outcomes, failure) = try await send(sending, table, standing)
         for (entry, outcome) in zip(sending, outcomes) {
             // When one side failed, what the other answered is known all the same.
             let isAnswered = Side.allCases.allSatisfy { outcome[$0] != nil || entry.write(on: $0) == nil }
-            if isAnswered { try learn(entry, outcome, table, isRetry, into: &memory) }
+            guard isAnswered else { continue }
+            try learn(entry, outcome, table, isRetry, into: &memory)
+            if let standing { recall(standing, entry, outcome, into: &memory) }
         }
         if !memory.isEmpty {
             hasNews = hasNews || known.hasNews(memory)
@@ -187,12 +189,14 @@ struct Applier {
     // MARK: Sending
 
     /// Journals the writes, sends them to both sides at once, and re-reads what was touched.
+    /// - Parameter standing: the base before an undo forgot it.
     mutating func send(
-        _ entries: [PlanEntry], _ table: JobTable
+        _ entries: [PlanEntry], _ table: JobTable, _ standing: Standing? = nil
     ) async throws -> (outcomes: [Sides<WriteOutcome?>], failure: (any Error)?) {
         var outcomes = entries.map { _ in Sides<WriteOutcome?>(left: nil, right: nil) }
         let batches = Sides(
-            left: WriteBatch(entries, .left, table), right: WriteBatch(entries, .right, table))
+            left: WriteBatch(entries, .left, table, standing),
+            right: WriteBatch(entries, .right, table, standing))
         guard !batches.left.writes.isEmpty || !batches.right.writes.isEmpty else { return (outcomes, nil) }
         // Invariant: what was sent is journalled first, so that an answer that never comes can be found again.
         try await state.journal(batches.left.journal + batches.right.journal, run: run)

@@ -149,7 +149,8 @@ struct Observer {
         let joinedRight = try await joinSide(
             try await baseCursor(planned, mirrored: true),
             try await observations.right.snapshot(of: table.views.right), into: &right)
-        let sent = intents.compactMap { entry -> LinkedPlanner.Intent? in
+        let broughtBack = takenBack.filter { $0.decided.contains(.broughtBack) }
+        let sent = (intents + broughtBack).compactMap { entry -> LinkedPlanner.Intent? in
             guard entry.verb == "insert", let after = entry.after, let source = entry.seen[entry.side.other]
             else {
                 return nil

@@ -1,5 +1,8 @@
 import Dovetail
 
+/// The base of records before an undo forgot it, by key.
+typealias Standing = [RecordKey: BaseRecord]
+
 /// What a run learns from the answers to its writes, and what it remembers of it.
 extension Applier {
     mutating func learn(
@@ -102,14 +105,42 @@ extension Applier {
     }
 
     /// Invariant: an undo writes when the memory is as before the run that it takes back. Cut short, it leaves records
-    /// that agree again, or edits that the next sync plans again, and never a delete that nobody made.
-    func forget(_ entries: [PlanEntry], _ table: JobTable) async throws {
+    /// that agree again, or edits that the next sync plans again, and never a delete that nobody made. What the undo of
+    /// an undo brings back is agreed on again, and like any agreement remembered once it is written.
+    /// - Returns: what the memory held until now: undoing the undo brings it back, as does a write that did not go
+    ///   through.
+    func forget(_ entries: [PlanEntry], _ table: JobTable) async throws -> Standing {
+        let name = table.schema.name
+        let base = try await state.base(of: name, keys: entries.map(\.key))
         var memory = Memory()
-        for entry in entries {
-            remember(entry, left: entry.seen.left, right: entry.seen.right, table.schema.name, into: &memory)
-            memory.pending.append((table.schema.name, entry.key))
+        for entry in entries where !entry.isBroughtBack {
+            remember(entry, left: entry.seen.left, right: entry.seen.right, name, into: &memory)
+            memory.pending.append((name, entry.key))
         }
         if !memory.isEmpty { try await state.remember(memory, run: run) }
+        return Dictionary(base.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// Takes back what an undo forgot of a record that it could not write: that record was not undone. Without its base
+    /// the edit that was in the way would meet a stranger, and unlinked records would both be copied.
+    func recall(
+        _ standing: Standing, _ entry: PlanEntry, _ outcomes: Sides<WriteOutcome?>, into memory: inout Memory
+    ) {
+        let isWritten = Side.allCases.contains { side in
+            switch outcomes[side] {
+            case .applied?, .already?: true
+            case .overtaken?, .rejected?, nil: false
+            }
+        }
+        if isWritten || entry.isBroughtBack { return }
+        if let base = standing[entry.key] {
+            memory.agreed.append((entry.table, base))
+        } else {
+            memory.gone.append((entry.table, entry.key))
+        }
+        // Forgotten under the left id that the record has now, or had before the run.
+        let forgotten = entry.base.map { entry.seen.left?.key ?? $0.key }
+        if let forgotten, forgotten != entry.key { memory.gone.append((entry.table, forgotten)) }
     }
 
     /// Moves the base of one record: both sides were proven to hold what the plan says.

@@ -72,7 +72,7 @@ struct WriteBatch {
     /// The entry that each write belongs to.
     var indices: [Int] = []
 
-    init(_ entries: [PlanEntry], _ side: Side, _ table: JobTable) {
+    init(_ entries: [PlanEntry], _ side: Side, _ table: JobTable, _ standing: Standing?) {
         let assignsKeys = table.schema.identity == .content
         for (index, entry) in entries.enumerated() {
             guard case .write(let writes, let decided) = entry.decision, let write = writes[side] else {
@@ -87,7 +87,8 @@ struct WriteBatch {
                     expected: seen?.fields, write: write))
             journal.append(
                 JournalEntry(
-                    table: entry.table, side: side, key: entry.key, verb: write.verb, base: entry.base,
+                    table: entry.table, side: side, key: entry.key, verb: write.verb,
+                    base: standing.map { $0[entry.key] } ?? entry.base,
                     seen: entry.seen, after: write.result, decided: decided))
             indices.append(index)
         }

@@ -8,6 +8,16 @@ public struct UndoError: Error, Sendable, CustomStringConvertible {
 extension Decided {
     /// Marks the writes of an undo. A person who decides a conflict about a whole record names a winner.
     static let takenBack = Decided(field: nil, winner: nil, by: .person)
+
+    /// Marks, besides, the writes of an undo whose run was an undo itself: they bring back what had been taken back.
+    static let broughtBack = Decided(field: nil, winner: nil, by: .policy)
+}
+
+extension PlanEntry {
+    /// Whether the undo of an undo writes the record: both sides then agree anew, as after any write of a sync.
+    var isBroughtBack: Bool {
+        if case .write(_, let decided) = decision { decided.contains(.broughtBack) } else { false }
+    }
 }
 
 extension Synchronizer {
@@ -192,8 +202,10 @@ extension Synchronizer {
                 }
             }
         }
+        let before = changes.first?.entry
+        let wasUndo = before.map { $0.decided.contains(.takenBack) && !$0.decided.contains(.broughtBack) }
         return PlanEntry(
-            table: table.schema.name, key: key, base: changes.first?.entry.base, seen: now,
-            decision: .write(writes, decided: [.takenBack]))
+            table: table.schema.name, key: key, base: before?.base, seen: now,
+            decision: .write(writes, decided: wasUndo == true ? [.takenBack, .broughtBack] : [.takenBack]))
     }
 }

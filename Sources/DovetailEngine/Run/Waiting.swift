@@ -88,9 +88,11 @@ extension Applier {
         var writes = Sides<Write?>(left: nil, right: nil)
         writes[side] = write
         step.decision = .write(writes, decided: decided)
-        let (outcomes, failure) = try await send([step], table)
+        let standing = kind == .undo ? try await forget([step], table) : nil
+        let (outcomes, failure) = try await send([step], table, standing)
         if let failure { throw failure }
         var memory = Memory()
+        if let standing { recall(standing, step, outcomes[0], into: &memory) }
         var next = entry
         let name = table.schema.name
         switch outcomes[0][side] {
