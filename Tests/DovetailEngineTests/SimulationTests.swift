@@ -35,8 +35,16 @@ import Testing
             127078, 128382,  // half of a merge that was cut short passed for an agreement
             309070,  // a memory restored from before the first whole run was trusted
             127228,  // a saved plan stamped sides that had to meet anew
+            100082, 412014,  // an undo that was overtaken lost the link, and both records were copied
+            111636,  // an undone undo forgot the links of the run that stands again
+            327232,  // an undo of an undo that was cut short looked like users' deletes
         ] as [UInt64])
     func laws_hold_where_they_were_broken_once(seed: UInt64) { check(seed) }
+
+    /// Seeds in which users deleted what a run after a loss of memory had learnt or written anew: the law on such deletes
+    /// once took them for the engine's.
+    @Test(arguments: [38787, 48855, 107789, 116452, 135092, 421797, 424200, 436388] as [UInt64])
+    func deletes_after_a_loss_may_be_users_own(seed: UInt64) { check(seed) }
 
     @Test func plans_of_mirrored_worlds_are_mirrored() {
         for seed in 1...60 as ClosedRange<UInt64> {
