@@ -47,11 +47,14 @@ public struct ConformanceAbilities: Sendable {
     public var holdsNaN: Bool
     /// Tables may hold several records with one key.
     public var allowsDuplicateKeys: Bool
+    /// Its looks are ``DigestingObservation``s.
+    public var addsUpDigests: Bool
 
     public init(
         types: [FieldType], hasChangeFeed: Bool = true, holdsMarks: Bool = true, assignsIDs: Bool = true,
         checksUniqueKeys: Bool = true, checksForeignKeys: Bool = true, checksRequired: Bool = true,
-        allowsDuplicateKeys: Bool = true, holdsNaN: Bool = false
+        allowsDuplicateKeys: Bool = true, holdsNaN: Bool = false,
+        addsUpDigests: Bool = false
     ) {
         self.types = types
         self.hasChangeFeed = hasChangeFeed
@@ -62,6 +65,7 @@ public struct ConformanceAbilities: Sendable {
         self.checksRequired = checksRequired
         self.holdsNaN = holdsNaN
         self.allowsDuplicateKeys = allowsDuplicateKeys
+        self.addsUpDigests = addsUpDigests
     }
 }
 
@@ -85,7 +89,7 @@ public struct ConformanceFailure: Error, Sendable, CustomStringConvertible {
 
 /// The suite that every replica passes against its real store.
 public enum Conformance {
-    public static let checks: [ConformanceCheck] = looking + writing + feeds + constraints
+    public static let checks: [ConformanceCheck] = looking + writing + feeds + constraints + digests
 }
 
 /// - Throws: ``ConformanceFailure`` unless the condition holds.

@@ -16,14 +16,17 @@ public struct MemoryHarness: ConformanceHarness {
     /// - Parameters:
     ///   - types: what scenarios may store here; beside another replica, the types that it holds too.
     ///   - holdsNaN: whether they may store NaN.
-    public init(types: [FieldType] = allTypes, holdsNaN: Bool = true) {
-        abilities = ConformanceAbilities(types: types, holdsNaN: holdsNaN)
+    ///   - addsUpDigests: whether it offers digests, and makes its feeds of them.
+    public init(types: [FieldType] = allTypes, holdsNaN: Bool = true, addsUpDigests: Bool = false) {
+        abilities = ConformanceAbilities(
+            types: types, hasChangeFeed: !addsUpDigests, holdsNaN: holdsNaN, addsUpDigests: addsUpDigests)
     }
 
     public func make(_ tables: [TableDescription]) async throws -> any Replica {
         MemoryReplica(
             tables: tables.map { description in
                 var table = MemoryTable(description)
+                table.addsUpDigests = abilities.addsUpDigests
                 table.check = { row in
                     let empty = description.columns.first { !$0.isNullable && (row[$0.name] ?? .null).isNull }
                     return empty.map { "\($0.name) must not be null" }

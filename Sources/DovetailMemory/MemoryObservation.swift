@@ -33,6 +33,7 @@ struct MemoryObservation: Observation {
 
     func changes(of view: TableView, since cursor: FeedCursor) async throws -> ChangedKeys? {
         let table = try table(view)
+        if table.addsUpDigests { return try await DigestFeed(self, view: view).changes(since: cursor) }
         let parts = cursor.text.split(separator: ".")
         guard table.keepsLog, parts.count == 2, parts[0] == "\(feedIdentity)", let from = Int(parts[1]),
             from <= table.log.count
@@ -47,6 +48,7 @@ struct MemoryObservation: Observation {
 
     func feedPosition(of view: TableView) async throws -> FeedCursor? {
         let table = try table(view)
+        if table.addsUpDigests { return try await DigestFeed(self, view: view).position() }
         return table.keepsLog ? FeedCursor("\(feedIdentity).\(table.log.count)") : nil
     }
 
@@ -54,7 +56,7 @@ struct MemoryObservation: Observation {
 
     func finish() async {}
 
-    private func table(_ view: TableView) throws -> MemoryTable {
+    func table(_ view: TableView) throws -> MemoryTable {
         if view.filter != nil {
             throw ReplicaError(.unsuitable, replica: replica, "a replica in memory has no filters")
         }

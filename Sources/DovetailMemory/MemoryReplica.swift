@@ -76,7 +76,9 @@ public actor MemoryReplica: Replica {
     }
 
     public func prepare(_ views: [TableView]) async throws {
-        for view in views where view.wantsChangeFeed { tables[view.table]?.keepsLog = true }
+        for view in views where view.wantsChangeFeed {
+            if tables[view.table]?.addsUpDigests == false { tables[view.table]?.keepsLog = true }
+        }
     }
 
     public func apply(_ writes: [ReplicaWrite], to view: TableView) async throws -> ApplyResult {

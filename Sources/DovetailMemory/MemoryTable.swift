@@ -14,6 +14,9 @@ public struct MemoryTable: Sendable {
     /// What the store makes of a row it is given: rounding, trimming, computed columns.
     public var normalise: (@Sendable (MemoryRow) -> MemoryRow)?
 
+    /// Whether it offers digests, from which its change feed is then made, instead of a log.
+    public var addsUpDigests = false
+
     var nextID: Int64 = 1
     /// Ids of changed rows with the row as it was, so that a key change names both keys.
     var log: [(id: Int64, before: MemoryRow?)] = []

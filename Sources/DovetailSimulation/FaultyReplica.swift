@@ -107,6 +107,34 @@ struct FaultyObservation: Observation {
     func finish() async { await inner.finish() }
 }
 
+extension FaultyObservation: DigestingObservation {
+    private var adding: any DigestingObservation {
+        get throws {
+            guard let adding = inner as? any DigestingObservation else {
+                throw ReplicaError(.failed, replica: replica.name, "there are no digests")
+            }
+            return adding
+        }
+    }
+
+    func digestDialect(of view: TableView) async throws -> String? {
+        try await (inner as? any DigestingObservation)?.digestDialect(of: view)
+    }
+
+    func sampleKeys(of view: TableView, count: Int) async throws -> [RecordKey] {
+        try await faults.call("sampleKeys") { try await adding.sampleKeys(of: view, count: count) }
+    }
+
+    func digests(of view: TableView, parts: KeyParts) async throws -> [PartDigest] {
+        faults.world.tally.add("digests added up")
+        return try await faults.call("digests") { try await adding.digests(of: view, parts: parts) }
+    }
+
+    func keyDigests(of view: TableView, parts: KeyParts) async throws -> [KeyDigest] {
+        try await faults.call("keyDigests") { try await adding.keyDigests(of: view, parts: parts) }
+    }
+}
+
 struct FaultyCursor: RecordCursor {
     let inner: any RecordCursor
     let faults: FaultSource

@@ -26,6 +26,10 @@ struct FaultyStateStore: StateStore {
         try await faults.call("base by keys") { await inner.base(of: table, keys: keys) }
     }
 
+    func baseKeys(of table: String, in ranges: [KeyRange]) async throws -> [RecordKey] {
+        try await faults.call("baseKeys") { await inner.baseKeys(of: table, in: ranges) }
+    }
+
     func baseCount(of table: String) async throws -> Int {
         try await faults.call("baseCount") { await inner.baseCount(of: table) }
     }

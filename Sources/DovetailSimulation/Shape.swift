@@ -20,6 +20,8 @@ public struct Shape: Sendable {
     var layout: Layout
     var rules = TableRules()
     var feed: Bool
+    /// The sides whose stores add up digests, from which their feeds are made.
+    var digestSides: Set<Side>
     var values: HistoryRetention.Values
     /// The side whose store makes something of titles.
     var habitSide: Side?
@@ -54,6 +56,7 @@ public struct Shape: Sendable {
         if random.chance(100) { limits.changes = 4 + random.below(8) }
         isTolerant = random.chance(400)
         chunkSize = random.pick(of: 1, 2, 3, 5, 50)
+        digestSides = random.pick(of: [], [], [], [.left], [.right], [.left, .right])
     }
 
     /// The same job with its sides exchanged.
@@ -65,6 +68,7 @@ public struct Shape: Sendable {
         shape.uniqueSides = Set(uniqueSides.map(\.other))
         shape.foreignSides = Set(foreignSides.map(\.other))
         shape.marks = Sides(left: marks.right, right: marks.left)
+        shape.digestSides = Set(digestSides.map(\.other))
         return shape
     }
 
@@ -74,6 +78,7 @@ public struct Shape: Sendable {
         words += [
             "deletes \(rules.deletes.rawValue)", feed ? "feed" : "no feed", "values \(values.rawValue)",
         ]
+        words += digestSides.isEmpty ? [] : ["digests of \(digestSides.map(\.rawValue).sorted())"]
         words += habitSide.map { ["\($0.rawValue) makes titles \(habit)"] } ?? []
         words += checkSide.map { ["\($0.rawValue) refuses bad titles"] } ?? []
         words += [
@@ -149,6 +154,7 @@ public struct Shape: Sendable {
     func memoryTables(_ side: Side) -> [MemoryTable] {
         tableNames.map { name in
             var table = MemoryTable(schema(name, mapping: 0))
+            table.addsUpDigests = digestSides.contains(side)
             if uniqueSides.contains(side) { table.description.uniqueKeys = [["code"]] }
             if foreignSides.contains(side), let target = target(of: name) {
                 table.description.foreignKeys = [

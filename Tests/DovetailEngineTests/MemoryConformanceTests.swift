@@ -7,4 +7,9 @@ struct MemoryConformanceTests {
     func conforms(check: ConformanceCheck) async throws {
         try await check.run(MemoryHarness())
     }
+
+    @Test("memory that adds up digests", arguments: Conformance.checks)
+    func conformsWithDigests(check: ConformanceCheck) async throws {
+        try await check.run(MemoryHarness(addsUpDigests: true))
+    }
 }

@@ -17,9 +17,13 @@ struct MemoryPair: Sendable {
 
     init(
         _ schemas: [TableSchema] = [benches], rules: TableRules = TableRules(), limits: Limits = Limits(),
-        holdsMarks: Sides<Bool> = Sides(left: true, right: true)
+        holdsMarks: Sides<Bool> = Sides(left: true, right: true), addsUpDigests: Bool = false
     ) {
-        let tables = schemas.map { MemoryTable($0) }
+        let tables = schemas.map { schema in
+            var table = MemoryTable(schema)
+            table.addsUpDigests = addsUpDigests
+            return table
+        }
         left = MemoryReplica(name: "the office", tables: tables, holdsMarks: holdsMarks.left)
         right = MemoryReplica(name: "the field", tables: tables, holdsMarks: holdsMarks.right)
         job = SyncJob(
@@ -187,6 +191,9 @@ struct ForgetfulStore: StateStore {
     }
     func base(of table: String, keys: [RecordKey]) async throws -> [BaseRecord] {
         await store.base(of: table, keys: keys)
+    }
+    func baseKeys(of table: String, in ranges: [KeyRange]) async throws -> [RecordKey] {
+        await store.baseKeys(of: table, in: ranges)
     }
     func baseCount(of table: String) async throws -> Int { await store.baseCount(of: table) }
     func relayout(_ table: String, to layout: TableLayout, moving: [Int?]) async throws {

@@ -35,6 +35,12 @@ struct ScenarioTests {
             try Scenario(file))
     }
 
+    @Test("a scenario ends alike when the sides are observed by their digests", arguments: files)
+    func holdsByDigests(file: URL) async throws {
+        let memory = MemoryHarness(addsUpDigests: true)
+        try await ScenarioRunner(left: memory, right: memory, usesFeeds: true).run(try Scenario(file))
+    }
+
     @Test("a scenario ends alike when each record is written on its own", arguments: files)
     func holdsOneByOne(file: URL) async throws {
         try await ScenarioRunner(left: MemoryHarness(), right: MemoryHarness(), chunkSize: 1).run(

@@ -64,13 +64,28 @@ public struct SetDigest: Sendable, Hashable {
 
     public init() {}
 
-    public mutating func add(_ digest: Digest) {
-        let (sum, carry) = low.addingReportingOverflow(digest.low)
-        low = sum
-        high = high &+ digest.high &+ (carry ? 1 : 0)
-        count += 1
+    /// What another program added up: the sum modulo 2^128 and the count.
+    public init(sum: Digest, count: UInt64) {
+        high = sum.high
+        low = sum.low
+        self.count = count
     }
 
+    public mutating func add(_ digest: Digest) {
+        add(SetDigest(sum: digest, count: 1))
+    }
+
+    /// Adds a set that has no record in common with this one.
+    public mutating func add(_ other: SetDigest) {
+        let (sum, carry) = low.addingReportingOverflow(other.low)
+        low = sum
+        high = high &+ other.high &+ (carry ? 1 : 0)
+        count += other.count
+    }
+
+    /// The digests' sum.
+    public var sum: Digest { Digest(high: high, low: low) }
+
     /// The sum and the count as hexadecimal text.
-    public var hex: String { Digest(high: high, low: low).hex + "/" + String(count) }
+    public var hex: String { sum.hex + "/" + String(count) }
 }

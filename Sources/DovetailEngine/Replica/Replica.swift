@@ -103,11 +103,15 @@ public struct FeedCursor: Sendable, Hashable, Codable {
 public struct ChangedKeys: Sendable, Hashable {
     /// Keys that may have changed, each once, in key order. Reading them tells what they are now.
     public var keys: [RecordKey]
+    /// Ranges in which any record may be gone, ascending: a feed that knows only where something changed can't name
+    /// what is no longer there. Their present records are among the keys.
+    public var ranges: [KeyRange]
     /// Up to where the feed was read.
     public var cursor: FeedCursor
 
-    public init(keys: [RecordKey], cursor: FeedCursor) {
+    public init(keys: [RecordKey], ranges: [KeyRange] = [], cursor: FeedCursor) {
         self.keys = keys
+        self.ranges = ranges
         self.cursor = cursor
     }
 }

@@ -223,6 +223,10 @@ struct Applier {
                 cursors[table.schema.name]?[side] = range.after
             }
         }
+        let written = (batches.left.writes + batches.right.writes).compactMap(\.key)
+        cursors[table.schema.name] = cursors[table.schema.name]?.map { cursor in
+            cursor.map { DigestFeed.cursor($0, forgetting: written) }
+        }
         return (outcomes, failure)
     }
 }

@@ -47,17 +47,16 @@ struct Observer {
         var planner = Planner(
             schema: table.schema, rules: table.rules, unsettled: unsettled, output: planned.spool)
 
-        for side in Side.allCases {
-            planned.cursors[side] = try await observations[side].feedPosition(of: table.views[side])
-        }
         if case .content = table.schema.identity {
             events(.observing(table: name, byFeed: false))
             try await planLinked(table, planned, intents, takenBack, into: &planner)
-        } else if let keys = try await changedKeys(table, planned, pending) {
+        } else if let changed = try await changedKeys(table, planned, pending) {
             events(.observing(table: name, byFeed: true))
-            try await planKeys(keys, table, into: &planner)
+            planned.cursors = changed.cursors
+            try await planKeys(changed.keys, table, into: &planner)
         } else {
             events(.observing(table: name, byFeed: false))
+            planned.cursors = try await feedPositions(table)
             let joined = try await DovetailEngine.join(
                 base: try await baseCursor(planned),
                 left: try await observations.left.snapshot(of: table.views.left),
@@ -82,18 +81,21 @@ struct Observer {
     /// The keys to look at when both sides have a feed that reaches back to the last run; nil: look at everything.
     private func changedKeys(
         _ table: JobTable, _ planned: PlannedTable, _ pending: [RecordKey]
-    ) async throws -> [RecordKey]? {
+    ) async throws -> (keys: [RecordKey], cursors: Sides<FeedCursor?>)? {
         guard planned.baseCount > 0, planned.relayout == nil,
             // Records that the old rules left alone are in no feed.
             stored.layouts[table.schema.name]?.rules == table.layout.rules,
             let cursors = stored.cursors[table.schema.name]
         else { return nil }
         var keys = Set(pending)
+        var read = Sides<FeedCursor?>(left: nil, right: nil)
         for side in Side.allCases {
-            guard table.views[side].wantsChangeFeed, let cursor = cursors[side],
+            guard hasFeed(side, table), let cursor = cursors[side],
                 let changed = try await observations[side].changes(of: table.views[side], since: cursor)
             else { return nil }
             keys.formUnion(changed.keys)
+            keys.formUnion(try await state.baseKeys(of: table.schema.name, in: changed.ranges))
+            read[side] = changed.cursor
         }
         // Reading records one by one costs about as much as ten in a scan.
         guard keys.count <= 1000 || keys.count < planned.baseCount / 10 else { return nil }
@@ -101,7 +103,26 @@ struct Observer {
             // An emptied side must be seen as emptied, with the counts of a whole look.
             if try await observations[side].isEmpty(table.views[side]) { return nil }
         }
-        return keys.sorted()
+        return (keys.sorted(), read)
+    }
+
+    /// Where the feeds stand now. Of use only where both sides have one, and what adds up digests is asked last: it
+    /// takes a scan.
+    private func feedPositions(_ table: JobTable) async throws -> Sides<FeedCursor?> {
+        var positions = Sides<FeedCursor?>(left: nil, right: nil)
+        let addsUp = Side.allCases.filter { observations[$0] is any DigestingObservation }
+        for side in Side.allCases.filter({ !addsUp.contains($0) }) + addsUp {
+            guard hasFeed(side, table),
+                let position = try await observations[side].feedPosition(of: table.views[side])
+            else { break }
+            positions[side] = position
+        }
+        return positions
+    }
+
+    /// A feed made of digests needs nothing in the store, so it is used without being asked for.
+    private func hasFeed(_ side: Side, _ table: JobTable) -> Bool {
+        table.views[side].wantsChangeFeed || observations[side] is any DigestingObservation
     }
 
     /// Plans just these keys. The planner can't tell the difference.
@@ -119,20 +140,12 @@ struct Observer {
                         key: key, locator: (side == .left ? record?.leftLocator : record?.rightLocator) ?? [])
                 }
             }
-            async let left = observations.left.read(references(.left), of: table.views.left)
-            async let right = observations.right.read(references(.right), of: table.views.right)
+            let sides = try await observations.read(
+                Sides(left: references(.left), right: references(.right)), of: table.views)
             let joined = try await DovetailEngine.join(
-                base: BatchCursor([RecordBatch(base: base)]),
-                left: BatchCursor([RecordBatch(Self.ordered(try await left))]),
-                right: BatchCursor([RecordBatch(Self.ordered(try await right))]), into: &planner)
+                base: BatchCursor([RecordBatch(base: base)]), left: sides.left, right: sides.right,
+                into: &planner)
             planner.finish(joined, complete: false)
-        }
-    }
-
-    /// In the order of a snapshot, records of one key by their locators: the same input gives the same plan.
-    private static func ordered(_ records: [Record]) -> [Record] {
-        records.sorted { a, b in
-            a.key == b.key ? a.locator.lexicographicallyPrecedes(b.locator) : a.key < b.key
         }
     }
 

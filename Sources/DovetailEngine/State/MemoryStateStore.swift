@@ -66,6 +66,11 @@ public actor MemoryStateStore: StateStore {
         return Set(keys).sorted().compactMap { base.records[$0] }
     }
 
+    public func baseKeys(of table: String, in ranges: [KeyRange]) -> [RecordKey] {
+        guard let base = bases[table], !ranges.isEmpty else { return [] }
+        return base.records.keys.filter { key in ranges.contains { $0.contains(key) } }.sorted()
+    }
+
     public func baseCount(of table: String) -> Int { bases[table]?.records.count ?? 0 }
 
     public func relayout(_ table: String, to layout: TableLayout, moving: [Int?]) throws {

@@ -23,6 +23,8 @@ public protocol StateStore: Sendable {
     func base(of table: String, mirrored: Bool) async throws -> any RecordCursor
     /// The base records with these keys, in key order.
     func base(of table: String, keys: [RecordKey]) async throws -> [BaseRecord]
+    /// The keys of the base in these ranges, which are ascending, in key order.
+    func baseKeys(of table: String, in ranges: [KeyRange]) async throws -> [RecordKey]
     func baseCount(of table: String) async throws -> Int
     /// Brings every base record of a table into another layout: packed fields are moved by position, new ones are null.
     func relayout(_ table: String, to layout: TableLayout, moving: [Int?]) async throws

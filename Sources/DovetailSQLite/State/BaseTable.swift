@@ -90,6 +90,20 @@ struct BaseTable {
         return records
     }
 
+    func keys(in ranges: [KeyRange], _ db: Database) throws -> [RecordKey] {
+        // Keys begin with a tag: the empty key comes before them all, and 0xff after.
+        let select = try StateStatement(
+            db, "SELECT key FROM \(name) WHERE key >= ? AND key < ? ORDER BY key")
+        var keys: [RecordKey] = []
+        for range in ranges {
+            try select.bind(range.from?.bytes ?? [], at: 1)
+            try select.bind(range.to?.bytes ?? [0xff], at: 2)
+            while try select.step() { keys.append(RecordKey(bytes: select.array(0))) }
+            select.reset()
+        }
+        return keys
+    }
+
     /// Rewrites every record into another layout, a few thousand at a time.
     func relayout(_ moving: [Int?], _ db: Database) throws {
         var last: RecordKey?

@@ -25,6 +25,14 @@ extension SQLiteStateStore {
         }
     }
 
+    public func baseKeys(of table: String, in ranges: [KeyRange]) async throws -> [RecordKey] {
+        guard !ranges.isEmpty else { return [] }
+        return try await read { db in
+            guard let id = try TableName.id(of: table, db) else { return [] }
+            return try BaseTable(id: id).keys(in: ranges, db)
+        }
+    }
+
     public func baseCount(of table: String) async throws -> Int {
         try await read { db in
             guard let id = try TableName.id(of: table, db) else { return 0 }

@@ -1,0 +1,122 @@
+import Dovetail
+import Foundation
+
+/// A change feed made of digests: its cursor is what each range of a table held, and what changed since then is
+/// where a range holds something else now.
+///
+/// It needs nothing in the store, names more keys than have changed, and never fewer.
+public struct DigestFeed: Sendable {
+    private let observation: any DigestingObservation
+    private let view: TableView
+    /// Small ranges name few keys beside the changed ones, many make a large cursor: this many take half a megabyte.
+    private let rangeCount: Int
+
+    public init(_ observation: any DigestingObservation, view: TableView, rangeCount: Int = 16_384) {
+        self.observation = observation
+        self.view = view
+        self.rangeCount = rangeCount
+    }
+
+    /// What the table holds now; nil where it has no digests. Costs a scan.
+    /// - Throws: ``ReplicaError``.
+    public func position() async throws -> FeedCursor? {
+        guard let dialect = try await observation.digestDialect(of: view) else { return nil }
+        let bounds = try await observation.sampleKeys(of: view, count: rangeCount)
+        let digests = try await observation.digests(of: view, parts: KeyParts(bounds: bounds))
+        return Position(dialect: dialect, bounds: bounds, digests: digests).cursor
+    }
+
+    /// The keys in all ranges that changed; nil when the cursor is none of this feed.
+    /// - Throws: ``ReplicaError``.
+    public func changes(since cursor: FeedCursor) async throws -> ChangedKeys? {
+        guard let was = Position(cursor), try await observation.digestDialect(of: view) == was.dialect else {
+            return nil
+        }
+        var parts = KeyParts(bounds: was.bounds)
+        let digests = try await observation.digests(of: view, parts: parts)
+        let now = Position(dialect: was.dialect, bounds: was.bounds, digests: digests)
+        let changed = was.changes(to: now)
+        guard !changed.isEmpty else { return ChangedKeys(keys: [], cursor: now.cursor) }
+        parts.wanted = changed.map { PartPosition(range: $0) }
+        return ChangedKeys(
+            keys: try await observation.keyDigests(of: view, parts: parts).map(\.key),
+            ranges: changed.map(parts.keys), cursor: now.cursor)
+    }
+
+    /// The cursor without the ranges of these keys, which count as changed from then on. Another feed's cursor stays as
+    /// it is.
+    ///
+    /// A cursor says what a table held when it was looked at. Whatever the run wrote after that has to be forgotten
+    /// in it, and in the other side's, because the base moved: were the write taken back by someone, or by an undo,
+    /// the range would hold again what the cursor says, and nobody would see that the base says otherwise.
+    static func cursor(_ cursor: FeedCursor, forgetting keys: [RecordKey]) -> FeedCursor {
+        guard !keys.isEmpty, var position = Position(cursor) else { return cursor }
+        let parts = KeyParts(bounds: position.bounds)
+        for range in Set(keys.map(parts.range)) { position.digests[range] = Position.unknown }
+        return position.cursor
+    }
+
+    /// What each range held at one moment.
+    private struct Position {
+        private static let prefix = "digests1:"
+        /// What no range holds.
+        static let unknown = SetDigest(sum: Digest(high: .max, low: .max), count: .max)
+
+        let dialect: String
+        let bounds: [RecordKey]
+        /// By range; a range that is missing held nothing.
+        var digests: [Int: SetDigest]
+
+        init(dialect: String, bounds: [RecordKey], digests: [PartDigest]) {
+            self.dialect = dialect
+            self.bounds = bounds
+            self.digests = Dictionary(
+                digests.map { ($0.position.range, $0.digest) }, uniquingKeysWith: { first, _ in first })
+        }
+
+        /// Nil for a cursor of another feed.
+        init?(_ cursor: FeedCursor) {
+            guard cursor.text.hasPrefix(Self.prefix),
+                let data = Data(base64Encoded: String(cursor.text.dropFirst(Self.prefix.count)))
+            else { return nil }
+            var reader = ByteReader(Array(data))
+            do {
+                dialect = String(decoding: try reader.counted(), as: UTF8.self)
+                var bounds: [RecordKey] = []
+                for _ in 0..<(try reader.integer(UInt32.self)) {
+                    bounds.append(RecordKey(bytes: Array(try reader.counted())))
+                }
+                self.bounds = bounds
+                var digests: [Int: SetDigest] = [:]
+                for _ in 0..<(try reader.integer(UInt32.self)) {
+                    let range = Int(try reader.integer(UInt32.self))
+                    let sum = Digest(high: try reader.integer(), low: try reader.integer())
+                    digests[range] = SetDigest(sum: sum, count: try reader.integer())
+                }
+                self.digests = digests
+            } catch {
+                return nil
+            }
+        }
+
+        var cursor: FeedCursor {
+            var writer = ByteWriter(reserving: digests.count * 40)
+            writer.put(counted: Array(dialect.utf8))
+            writer.put(integer: UInt32(bounds.count))
+            for bound in bounds { writer.put(counted: bound.bytes) }
+            writer.put(integer: UInt32(digests.count))
+            for (range, digest) in digests.sorted(by: { $0.key < $1.key }) {
+                writer.put(integer: UInt32(range))
+                writer.put(integer: digest.sum.high)
+                writer.put(integer: digest.sum.low)
+                writer.put(integer: digest.count)
+            }
+            return FeedCursor(Self.prefix + Data(writer.bytes).base64EncodedString())
+        }
+
+        /// The ranges that hold something else in `now`, ascending.
+        func changes(to now: Position) -> [Int] {
+            Set(digests.keys).union(now.digests.keys).filter { digests[$0] != now.digests[$0] }.sorted()
+        }
+    }
+}
