@@ -42,6 +42,24 @@ struct StateBaseTests: StateSuite {
         }
     }
 
+    @Test("tells its keys in half-open ranges", arguments: StateStoreKind.allCases)
+    func ranges(_ kind: StateStoreKind) async throws {
+        try await kind.withStore { store in
+            var memory = Memory()
+            memory.agreed = (1...9).map { (trees, agreed(Int64($0), "\($0)")) }
+            try await store.run(memory)
+            let ranges = [
+                KeyRange(from: nil, to: key(2)), KeyRange(from: key(4), to: key(6)),
+                KeyRange(from: key(9), to: nil),
+            ]
+            #expect(
+                try await store.baseKeys(of: trees, in: ranges) == [key(1), key(4), key(5), key(9)])
+            #expect(try await store.baseKeys(of: trees, in: [KeyRange(from: nil, to: nil)]).count == 9)
+            #expect(try await store.baseKeys(of: trees, in: []).isEmpty)
+            #expect(try await store.baseKeys(of: "unknown", in: ranges).isEmpty)
+        }
+    }
+
     @Test("comes in many batches without losing or repeating a record", arguments: StateStoreKind.allCases)
     func batches(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in

@@ -111,9 +111,9 @@ struct StateLockTests: StateSuite {
             let store = try SQLiteStateStore.open(path: path, job: "job")
             try JSONEncoder().encode(other).write(to: URL(fileURLWithPath: path + ".lock"))
             let child = try program(
-                "/usr/bin/flock", ["--no-fork", "--exclusive", path + ".lock", "sleep", "60"])
+                "/usr/bin/flock", ["--no-fork", "--exclusive", path + ".lock", "sleep", "3600"])
             defer { kill(child.processIdentifier, SIGKILL) }
-            for _ in 0..<500 where !LockFile.isHeld(path + ".lock").held {
+            for _ in 0..<6000 where !LockFile.isHeld(path + ".lock").held {
                 try await Task.sleep(for: .milliseconds(10))
             }
             let error = await #expect(throws: StateError.self) { try await store.lock(as: me, patience: 0.1) }

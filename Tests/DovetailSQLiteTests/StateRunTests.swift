@@ -76,6 +76,17 @@ struct StateRunTests: StateSuite {
         }
     }
 
+    @Test("that move what cursors rest on forget them as they begin", arguments: StateStoreKind.allCases)
+    func forgottenCursors(_ kind: StateStoreKind) async throws {
+        try await kind.withStore { store in
+            let cursors = [trees: Sides<FeedCursor?>(left: FeedCursor("1"), right: nil)]
+            try await store.run(.agreeing(agreed(1, "a")), end: end(cursors: cursors))
+            _ = try await store.begin(
+                RunStart(kind: .sync, time: 2, generation: 2, forgetsCursors: [trees, "unknown"]))
+            #expect(try await store.load().cursors.isEmpty)
+        }
+    }
+
     @Test("are listed newest first, the interrupted ones by that word", arguments: StateStoreKind.allCases)
     func list(_ kind: StateStoreKind) async throws {
         try await kind.withStore { store in

@@ -56,9 +56,18 @@ public struct DigestFeed: Sendable {
         return position.cursor
     }
 
+    /// The tables whose cursors say what a table held, rather than up to where a log was read. A run that moves the base
+    /// and is cut short leaves them saying something about another base.
+    static func tables(of cursors: [String: Sides<FeedCursor?>]) -> [String] {
+        cursors.filter { _, sides in
+            Side.allCases.contains { sides[$0]?.text.hasPrefix(Position.prefix) == true }
+        }
+        .map(\.key).sorted()
+    }
+
     /// What each range held at one moment.
     private struct Position {
-        private static let prefix = "digests1:"
+        static let prefix = "digests1:"
         /// What no range holds.
         static let unknown = SetDigest(sum: Digest(high: .max, low: .max), count: .max)
 

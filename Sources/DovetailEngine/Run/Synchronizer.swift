@@ -219,7 +219,10 @@ public struct Synchronizer: Sendable {
         // replicas carry; were the run cut short in between, the next one would believe an old base.
         let doubtful = plan.tables.filter(\.forgetsBase).map(\.table.schema.name)
         if !doubtful.isEmpty { try await state.forgetBase(of: doubtful) }
-        let run = try await state.begin(RunStart(kind: kind, time: clock(), generation: generation))
+        let run = try await state.begin(
+            RunStart(
+                kind: kind, time: clock(), generation: generation,
+                forgetsCursors: DigestFeed.tables(of: stored.cursors)))
         var applier = Applier(
             job: job, state: state, run: run, kind: kind, cursors: plan.cursors, chunkSize: chunkSize,
             known: known,

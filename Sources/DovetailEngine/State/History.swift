@@ -9,11 +9,15 @@ public struct RunStart: Sendable {
     public var time: Int64
     /// The generation the replicas will be stamped with.
     public var generation: Int64
+    /// Tables whose cursors are forgotten with the beginning, because the run moves what they rest on; its end notes
+    /// new ones.
+    public var forgetsCursors: [String]
 
-    public init(kind: RunKind, time: Int64, generation: Int64) {
+    public init(kind: RunKind, time: Int64, generation: Int64, forgetsCursors: [String] = []) {
         self.kind = kind
         self.time = time
         self.generation = generation
+        self.forgetsCursors = forgetsCursors
     }
 }
 

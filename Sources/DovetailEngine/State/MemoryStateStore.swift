@@ -142,6 +142,7 @@ public actor MemoryStateStore: StateStore {
 
     public func begin(_ run: RunStart) -> Int64 {
         state.pendingGeneration = run.generation
+        for table in run.forgetsCursors { state.cursors[table] = nil }
         return history.begin(run)
     }
 

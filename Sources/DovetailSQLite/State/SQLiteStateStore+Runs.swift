@@ -25,6 +25,9 @@ extension SQLiteStateStore {
                     VALUES (?, ?, ?, 'running', ?)
                     """,
                 arguments: [number, run.kind.rawValue, run.time, run.generation])
+            for table in run.forgetsCursors {
+                if let id = try TableName.id(of: table, db) { try TableName.forgetCursors(id, db) }
+            }
             return number
         }
     }
