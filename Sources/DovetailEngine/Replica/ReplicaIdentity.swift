@@ -6,7 +6,7 @@ public struct ReplicaMark: Sendable, Hashable, Codable {
     public var side: Side
     /// The identity of the job's state store. Another one means that the state was lost and made anew.
     public var state: String
-    /// Grows by one with each run that changed anything: a restored backup carries a lower one.
+    /// Grows with each run that changed anything: a restored backup carries a lower one.
     public var generation: Int64
 
     public init(job: String, side: Side, state: String, generation: Int64) {

@@ -66,6 +66,16 @@ struct Recognition: Sendable {
     }
 }
 
+extension Plan {
+    /// The generation of a run that carries the plan out: higher than any that the memory or a mark knows of. A memory
+    /// that is older than the replicas would else give theirs again, and a backup of them pass for what stands now.
+    var nextGeneration: Int64 {
+        let marks = (identities.left.marks + identities.right.marks).filter { $0.state == stored.identity }
+        return max(
+            stored.generation, stored.pendingGeneration ?? 0, marks.map(\.generation).max() ?? 0) + 1
+    }
+}
+
 extension TableLayout {
     /// Whether records mean the same under both; the rules may differ.
     func hasSameMapping(as other: TableLayout) -> Bool {

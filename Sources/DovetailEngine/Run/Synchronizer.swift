@@ -213,7 +213,7 @@ public struct Synchronizer: Sendable {
     func carryOut(_ plan: Plan, kind: RunKind) async throws -> RunResult {
         var plan = plan
         let stored = plan.stored
-        let generation = max(stored.generation, stored.pendingGeneration ?? 0) + 1
+        let generation = plan.nextGeneration
         let known = try await KnownUnsettled(state)
         // Invariant: what can't be trusted is gone before this run's generation is noted. It may be the very one that the
         // replicas carry; were the run cut short in between, the next one would believe an old base.
