@@ -216,10 +216,10 @@ extension World {
             right: shape.layout == .content ? RecordKey(bytes: record.rightLocator) : record.key)
     }
 
-    /// Where one side refused its part of a merge, the base is agreed field by field, and the record is
-    /// listed.
+    /// Where one half of a merge went through and the other did not, the base is agreed field by field, and the record
+    /// is looked at again.
     private func isPart(_ memory: Memory, _ table: String, _ key: RecordKey) -> Bool {
-        memory.rejections.contains { $0.table == table && $0.key == key }
+        memory.pending.contains { $0.table == table && $0.key == key }
     }
 
     private func wasHeld(_ side: Side, _ table: JobTable, _ key: RecordKey, _ fields: PackedRecord) -> Bool {

@@ -4,8 +4,49 @@ import DovetailMemory
 import Testing
 
 /// What a run remembers of refusals must not depend on which side is called left.
-@Suite("Records that both sides refuse")
+@Suite("Records that are refused, whole or by half")
 struct RejectionTests {
+    private static let upper: @Sendable (MemoryRow) -> MemoryRow = { row in
+        guard case .text(let name)? = row["name"] else { return row }
+        return row.merging(["name": .text(name.uppercased())]) { $1 }
+    }
+
+    @Test("a half that went through is agreed although the other is refused", arguments: Side.allCases)
+    func halfIsAgreed(refusing: Side) async throws {
+        let pair = try await MemoryPair.agreed(2)
+        await pair.update([2], refusing, ["size": .int(2)])
+        _ = try await pair.sync()
+        await pair[refusing].edit("benches") { $0.description.uniqueKeys = [["size"]] }
+        await pair[refusing.other].edit("benches") { $0.normalise = Self.upper }
+        await pair.update([1], refusing, ["name": .text("new")])
+        await pair.update([1], refusing.other, ["size": .int(2)])
+        #expect(try await pair.sync().rejected == 1)
+        #expect(await pair.name(of: 1, refusing.other) == .text("NEW"))
+
+        await pair.update([1], refusing.other, ["name": .text("NEWER")])
+        await pair.update([2], refusing, ["size": .int(3)])
+        let result = try await pair.sync()
+        #expect(result.status == .agreed && result.conflicts == 0)
+        #expect(await pair.rows(refusing).first == ["id": .int(1), "name": .text("NEWER"), "size": .int(2)])
+        #expect(try await pair.sync().run == nil)
+    }
+
+    @Test("a half that went through is agreed although the other was overtaken", arguments: Side.allCases)
+    func halfIsAgreedWhereOvertaken(meddled: Side) async throws {
+        var pair = try await MemoryPair.agreed(1)
+        let faulty = FaultyReplica(pair[meddled])
+        pair.job.replicas[meddled] = faulty
+        await pair[meddled.other].edit("benches") { $0.normalise = Self.upper }
+        await pair.update([1], meddled, ["name": .text("new")])
+        await pair.update([1], meddled.other, ["size": .int(2)])
+        await faulty.meddleNext { [pair] in await pair.update([1], meddled, ["name": .text("newer")]) }
+        let result = try await pair.sync()
+        #expect(result.status == .agreed && result.conflicts == 0)
+        #expect(await pair.rows(meddled).first == ["id": .int(1), "name": .text("newer"), "size": .int(2)])
+        #expect(await pair.name(of: 1, meddled.other) == .text("NEWER"))
+        #expect(try await pair.sync().run == nil)
+    }
+
     /// Both sides hold benches 1 and 2 and agree on them; `picky` refuses bad names, the other side sizes that it has.
     private func pair(picky: Side) async throws -> MemoryPair {
         let pair = try await MemoryPair.agreed(2)

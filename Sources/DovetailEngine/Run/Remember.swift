@@ -48,13 +48,16 @@ extension Applier {
             if let whole {
                 // Without its reference it is refused: it waits for the circle to be opened elsewhere.
                 waiting.append((table, whole))
-            } else if rejection.dependsOnOthers, !isRetry {
-                waiting.append((table, entry))
+                return
+            }
+            let rest = try rememberHalf(entry, now, outcomes, into: &memory)
+            if rejection.dependsOnOthers, !isRetry {
+                waiting.append((table, rest))
             } else {
-                try rememberPart(entry, refusedBy: side, now, outcomes, name, into: &memory)
-                reject(entry, side, rejection, name, into: &memory)
+                reject(rest, side, rejection, name, into: &memory)
             }
         } else if wasOvertaken {
+            try rememberHalf(entry, now, outcomes, into: &memory)
             result.overtaken += 1
             memory.pending.append((name, entry.key))
         } else {
@@ -77,31 +80,41 @@ extension Applier {
                 isRetried: rejection.dependsOnOthers, since: run))
     }
 
-    /// One side took its part of a merge and the other refused its own: the fields that were carried over are agreed,
-    /// the others stay as the base has them. Without this an edit of these fields would look like one of both sides.
-    func rememberPart(
-        _ entry: PlanEntry, refusedBy side: Side, _ now: Sides<Record?>, _ outcomes: Sides<WriteOutcome?>,
-        _ table: String, into memory: inout Memory
-    ) throws {
-        guard kind != .undo, var base = entry.base, let wanted = entry.write(on: side.other)?.result,
-            let left = now.left, let right = now.right
-        else { return }
-        switch outcomes[side.other] {
-        case .applied?, .already?: break
-        default: return
-        }
+    /// Of a merge that writes to both sides, one half went through and the other did not: the fields that were carried
+    /// over are agreed, the others stay as the base has them. Without this an edit of these fields would look like one of
+    /// both sides. It is remembered at once, whatever becomes of the other half.
+    /// - Returns: what is still to be done of the record.
+    @discardableResult
+    func rememberHalf(
+        _ entry: PlanEntry, _ now: Sides<Record?>, _ outcomes: Sides<WriteOutcome?>, into memory: inout Memory
+    ) throws -> PlanEntry {
+        guard kind != .undo, case .write(let writes, let decided) = entry.decision,
+            let done = Side.allCases.first(where: { outcomes[$0]?.isDone ?? false }),
+            let wanted = writes[done]?.result, writes[done.other] != nil
+        else { return entry }
+        var open = writes
+        open[done] = nil
+        var rest = entry
+        rest.seen = now
+        rest.decision = .write(open, decided: decided)
+        guard let known = entry.base, let left = now.left, let right = now.right else { return rest }
         let sent = try wanted.slices()
-        let standing = try (side == .left ? left : right).fields.slices()
         let l = try left.fields.slices()
         let r = try right.fields.slices()
+        let standing = done == .left ? r : l
         var agreed = Sides<[Int: ArraySlice<UInt8>]>(left: [:], right: [:])
         for field in sent.indices where sent[field] == standing[field] {
             agreed.left[field] = l[field]
             agreed.right[field] = r[field]
         }
-        base.left = try base.left.replacing(agreed.left)
-        base.right = try base.right.replacing(agreed.right)
-        memory.agreed.append((table, base))
+        var base = agreement(left, right, entry.table)
+        base.left = try known.left.replacing(agreed.left)
+        base.right = try known.right.replacing(agreed.right)
+        rest.base = base
+        memory.agreed.append((entry.table, base))
+        // Nothing else brings the record to mind should the run be cut short now.
+        memory.pending.append((entry.table, entry.key))
+        return rest
     }
 
     /// Invariant: an undo writes when the memory is as before the run that it takes back. Cut short, it leaves records
@@ -126,12 +139,7 @@ extension Applier {
     func recall(
         _ standing: Standing, _ entry: PlanEntry, _ outcomes: Sides<WriteOutcome?>, into memory: inout Memory
     ) {
-        let isWritten = Side.allCases.contains { side in
-            switch outcomes[side] {
-            case .applied?, .already?: true
-            case .overtaken?, .rejected?, nil: false
-            }
-        }
+        let isWritten = Side.allCases.contains { outcomes[$0]?.isDone ?? false }
         if isWritten || entry.isBroughtBack { return }
         if let base = standing[entry.key] {
             memory.agreed.append((entry.table, base))
@@ -168,17 +176,28 @@ extension Applier {
             memory.gone.append((table, entry.key))
             return
         }
-        memory.agreed.append(
-            (
-                table,
-                BaseRecord(
-                    key: left.key, left: left.fields, right: right.fields, leftLocator: left.locator,
-                    rightLocator: job.table(table)?.schema.identity == .content
-                        ? right.key.bytes : right.locator)
-            ))
+        memory.agreed.append((table, agreement(left, right, table)))
         // An unlinked record was known by another name, or came back on the left under a new id: a link that stayed
         // under the old one would be taken for a delete.
         if left.key != entry.key { memory.gone.append((table, entry.key)) }
+    }
+
+    /// The base of a record of which both sides were proven to hold this.
+    private func agreement(_ left: Record, _ right: Record, _ table: String) -> BaseRecord {
+        let isLinked = job.table(table)?.schema.identity == .content
+        return BaseRecord(
+            key: left.key, left: left.fields, right: right.fields, leftLocator: left.locator,
+            rightLocator: isLinked ? right.key.bytes : right.locator)
+    }
+}
+
+extension WriteOutcome {
+    /// Whether the side holds what was to be written.
+    var isDone: Bool {
+        switch self {
+        case .applied, .already: true
+        case .overtaken, .rejected: false
+        }
     }
 }
 
