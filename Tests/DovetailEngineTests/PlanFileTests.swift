@@ -219,6 +219,19 @@ struct PlanFileTests {
         #expect(halted?.description.contains("field is not what the last run left") == true)
     }
 
+    @Test("a delete of a plan rests on an agreement that the memory still holds")
+    func memoryLostSince() async throws {
+        var pair = try await MemoryPair.agreed(3, rules: TableRules(direction: .leftToRight))
+        await pair.delete(2...2, .left)
+        let place = PlanPlace()
+        try place.save(try await pair.synchronizer().plan())
+        pair.state = MemoryStateStore(identity: "made anew")
+        _ = try await pair.sync()
+        let result = try await pair.synchronizer().apply(planAt: place.url)
+        #expect(result.rejected == 1 && result.totals.writes.right.deletes == 0)
+        #expect(await pair.counts() == [2, 3])
+    }
+
     @Test("a plan is not applied once the fields have changed")
     func remappedSince() async throws {
         let (pair, place) = try await planned()

@@ -260,7 +260,11 @@ extension Synchronizer {
                 else { continue }
                 // Under the name that its link has now, so that no second link is left under another.
                 if let link = link(of: line) { entry.key = link.key }
-                if sent.contains(entry.key) || isLinkedOtherwise(line, link(of: line), links, table) {
+                // With no base nothing is deleted: the agreement that a delete rests on may have been lost since.
+                let isBaseless = entry.deletes && link(of: line) == nil
+                if isBaseless || sent.contains(entry.key)
+                    || isLinkedOtherwise(line, link(of: line), links, table)
+                {
                     entry.decision = .refuse(.changedSince(entry.write(on: .left) == nil ? .right : .left))
                 }
                 planned.counts.count(entry.decision)
