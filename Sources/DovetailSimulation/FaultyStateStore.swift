@@ -77,6 +77,7 @@ struct FaultyStateStore: StateStore {
         world.check(memory, life: faults.life)
         try await faults.call("remember \(memory.agreed.count)", mayBeFull: true) {
             await inner.remember(memory, run: run)
+            world.learnt(memory)
             world.ledger.remembered(memory, keys: world.keys)
             for outcome in memory.outcomes { world.ledger.learnt(outcome.side, outcome.table, outcome.key) }
         }

@@ -24,11 +24,12 @@ final class World: @unchecked Sendable {
     var mapping = 0
     var mappingWasChanged = false
     var readOnly = Sides(left: false, right: false)
-    var backups = Sides<(backup: MemoryReplica.Backup, finished: Int)?>(left: nil, right: nil)
+    var backups = Sides<(backup: MemoryReplica.Backup, finished: Int, lessons: Int)?>(left: nil, right: nil)
     /// A copy of the memory, and what of it was learnt since it was last lost.
     var stateBackup: (store: MemoryStateStore, finished: Int, relearnt: [Ledger.Place: Sides<RecordKey>]?)?
-    /// Runs that finished.
+    /// Runs that finished, and what the memory learnt of agreements.
     private(set) var finished = 0
+    private(set) var lessons = 0
     var stateWasLost = false
     /// A process once ended without knowing what became of a write.
     var wasUnanswered = false
@@ -57,6 +58,8 @@ final class World: @unchecked Sendable {
     }
 
     func runFinished() { finished += 1 }
+
+    func learnt(_ memory: Memory) { lessons += memory.agreed.count }
 
     /// Whether the engine leaves its mark on a side: not on one that can't hold it, nor on the source of a
     /// one-way job.
