@@ -38,7 +38,7 @@ import Testing
             100082, 412014,  // an undo that was overtaken lost the link, and both records were copied
             111636,  // an undone undo forgot the links of the run that stands again
             327232,  // an undo of an undo that was cut short looked like users' deletes
-            544220,  // a memory that was restored gave generations again, and a backup passed for the side itself
+            544220,  // a restored memory gave generations again, and a backup passed for the side itself
             540489,  // half of a merge went through and was forgotten while the other half waited
             517155,  // a saved plan deleted a record after the memory of it was lost
         ] as [UInt64])
