@@ -54,6 +54,12 @@ let package = Package(
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
+        .systemLibrary(
+            name: "CLibPQ", pkgConfig: "libpq",
+            providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
+        .target(
+            name: "DovetailPostgres", dependencies: ["CLibPQ", "Dovetail", "DovetailEngine"],
+            swiftSettings: strict),
 
         // Floor 4: job files.
         .target(
