@@ -112,6 +112,13 @@ let package = Package(
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
+        .target(
+            name: "DovetailTestPostgres", dependencies: ["CLibPQ"], path: "Tests/Support/DovetailTestPostgres",
+            swiftSettings: strict),
+        .testTarget(
+            name: "DovetailPostgresTests",
+            dependencies: ["CLibPQ", "Dovetail", "DovetailEngine", "DovetailPostgres", "DovetailTestPostgres"],
+            swiftSettings: strict),
         .testTarget(
             name: "DovetailJobsTests",
             dependencies: [

@@ -56,7 +56,8 @@ struct ConnectionSettings: Sendable {
             let slash = place.firstIndex(of: "/") ?? place.endIndex
             let signs = place[..<slash].count { $0 == "@" }
             if signs > 1 || place[slash...].contains("@") {
-                return "has an @ or a / in the wrong place; inside a user or a password write %40 for @ and %2F for /"
+                return
+                    "has an @ or a / in the wrong place; in a user or a password write %40 for @ and %2F for /"
             }
         }
         guard parse(conninfo) == nil else { return nil }
@@ -76,10 +77,10 @@ struct ConnectionSettings: Sendable {
         if let user = values["user"] { text += "\(user)@" }
         let host = values["host"] ?? values["hostaddr"] ?? ""
         let isSocket = host.hasPrefix("/") || host.hasPrefix("@")
-        if !isSocket { text += host }
-        if let port = values["port"] { text += ":\(port)" }
+        let port = values["port"]
+        if !isSocket { text += host + (port.map { ":\($0)" } ?? "") }
         text += "/\(values["dbname"] ?? "")"
-        if isSocket { text += "?host=\(host)" }
+        if isSocket { text += "?host=\(host)" + (port.map { "&port=\($0)" } ?? "") }
         return text
     }
 }

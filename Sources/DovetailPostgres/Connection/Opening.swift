@@ -124,7 +124,8 @@ struct Opening {
         if let waited {
             return place.error(
                 .unreachable,
-                "\(settings.display): no answer within \(waited) s (connect_timeout); check host, port and network")
+                "\(settings.display): no answer within \(waited) s (connect_timeout);"
+                    + " check host, port and network")
         }
         let (kind, advice) = Self.advice(for: told)
         return place.error(kind, "\(settings.display): \(told)\(advice)")

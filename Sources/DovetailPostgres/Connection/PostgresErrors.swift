@@ -36,7 +36,9 @@ struct DatabasePlace: Sendable {
             return (.unreachable, "the server is starting, stopping or recovering (\(said)); try again soon")
         case "57P04": return (.unreachable, "the database was dropped in the middle (\(said))")
         case "57P05", "25P03", "25P04":
-            return (.unreachable, "the server ended the connection: \(said); raise that timeout and run again")
+            return (
+                .unreachable, "the server ended the connection: \(said); raise that timeout and run again"
+            )
         case "57014":
             guard let timeout = failure.timeout else {
                 return (.failed, "the statement was cancelled on the server by someone else; run again")
@@ -62,16 +64,18 @@ struct DatabasePlace: Sendable {
             )
         case "53100":
             return (
-                .full, "no room left on the disk of the server (\(said)); nothing was written, make room and run again"
+                .full,
+                "no room left on the disk of the server (\(said)); nothing was written, make room and run again"
             )
         case "53200": return (.failed, "the server is out of memory (\(said)); nothing was written")
         case "42501": return (.forbidden, "the user lacks a right: \(said); it can be given with GRANT")
-        case "25006": return (.forbidden, "it can't be written to (\(said)); is it a standby or set read-only?")
+        case "25006":
+            return (.forbidden, "it can't be written to (\(said)); is it a standby, or set read-only?")
         case "28P01", "28000": return Self.refusal(said)
         case "3D000": return (.unreachable, "\(said); check the name")
         case "22021", "22P05": return (.unsuitable, Self.encoding(failure))
         case "42P01", "42703", "3F000", "42704", "42883", "42P18", "42804":
-            return (.unsuitable, "\(said); what it was looked up by has changed or is missing")
+            return (.unsuitable, "\(said); it was changed or dropped meanwhile, or never was there")
         case "XX001", "XX002", "58P01":
             return (.damaged, "it is damaged (\(said)); check it with pg_amcheck or restore it")
         default: break
@@ -99,8 +103,8 @@ struct DatabasePlace: Sendable {
     private static func encoding(_ failure: PostgresFailure) -> String {
         let said = failure.words
         return failure.sqlState == "22P05"
-            ? "a character can't be stored in or read from this database, whose encoding lacks it: \(said)"
-            : "text that is not valid in its encoding: \(said); a SQL_ASCII database doesn't check what it stores,"
-                + " mend such text there"
+            ? "a character has no place in the encoding of this database: \(said)"
+            : "text is not valid in its encoding: \(said); a database in SQL_ASCII doesn't check what it"
+                + " stores, mend such text there"
     }
 }

@@ -111,6 +111,7 @@ final class Session {
     }
 
     /// Everything of `body` or nothing of it.
+    @discardableResult
     func transaction<R>(_ mode: TransactionMode, _ body: () throws -> R) throws -> R {
         try begin(mode)
         do {
