@@ -113,11 +113,14 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
-            name: "DovetailTestPostgres", dependencies: ["CLibPQ"], path: "Tests/Support/DovetailTestPostgres",
+            name: "DovetailTestPostgres", dependencies: ["CLibPQ"],
+            path: "Tests/Support/DovetailTestPostgres",
             swiftSettings: strict),
         .testTarget(
             name: "DovetailPostgresTests",
-            dependencies: ["CLibPQ", "Dovetail", "DovetailEngine", "DovetailPostgres", "DovetailTestPostgres"],
+            dependencies: [
+                "CLibPQ", "Dovetail", "DovetailEngine", "DovetailPostgres", "DovetailTestPostgres",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "DovetailJobsTests",

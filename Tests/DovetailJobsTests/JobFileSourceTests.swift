@@ -29,6 +29,12 @@ struct JobFileSourceTests {
             ("postgresql://sync@localhost/fkg", "postgresql", "postgresql://sync@localhost/fkg"),
             ("postgres://h/d", "postgresql", "postgresql://h/d"),
             ("postgresql://", "postgresql", "postgresql://"),
+            ("service=fkg", "postgresql", "service=fkg"),
+            ("host = db dbname='a b.db'", "postgresql", "host = db dbname='a b.db'"),
+            (
+                "postgresql:///d?host=/run/pg&connect_timeout=5&options=-c%20lock_timeout%3D5s", "postgresql",
+                "postgresql:///d?host=/run/pg&connect_timeout=5&options=-c%20lock_timeout%3D5s"
+            ),
             ("nextgisweb+https://gis.example.org", "nextgisweb", "https://gis.example.org"),
             ("nextgisweb+http://localhost:8080", "nextgisweb", "http://localhost:8080"),
             ("gc2+https://h/d", "gc2", "https://h/d"), ("files:sftp://h/p", "files", "sftp://h/p"),
@@ -79,6 +85,13 @@ struct JobFileSourceTests {
             ("gc2+https://h:80/d?mail=a@b", "gc2+https://h:80/d?mail=a@b"),
             ("nextgisweb+https://user@host", "nextgisweb+https://user@host"),
             ("files:ftp://u:p@h/x", "files:ftp://u:***@h/x"),
+            ("host=db password=secret user=x", "host=db password=*** user=x"),
+            ("password='se cr\\'et' host=db", "password=*** host=db"),
+            ("password = secret", "password = ***"), ("password=", "password=***"),
+            ("password='secret", "password=***"), ("password=se cr et", "password=***"),
+            ("password=se cret=1 user=x sslpassword=s", "password=*** user=x sslpassword=***"),
+            ("service=fkg passfile=/x", "service=fkg passfile=/x"),
+            ("host=db options='-c lock_timeout=5s' port=1", "host=db options='-c lock_timeout=5s' port=1"),
         ])
     func masking(text: String, shown: String) throws {
         let source = try SourceReference(text, relativeTo: "/")

@@ -1,6 +1,5 @@
 import DovetailEngine
 import DovetailTestPostgres
-import Foundation
 import Testing
 
 @testable import DovetailPostgres
@@ -157,45 +156,5 @@ import Testing
         try await Task.sleep(for: .milliseconds(300))
         task.cancel()
         await #expect(throws: CancellationError.self) { _ = try await task.value }
-    }
-}
-
-/// Takes connections and never says a word, or one that is no PostgreSQL.
-final class SilentServer: Sendable {
-    let port: Int
-    private let socket: Int32
-
-    init(saying words: String? = nil) throws {
-        #if canImport(Glibc)
-            let descriptor = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        #else
-            let descriptor = Darwin.socket(AF_INET, SOCK_STREAM, 0)
-        #endif
-        socket = descriptor
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isListening = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, length) == 0 && listen(descriptor, 5) == 0
-                    && getsockname(descriptor, $0, &length) == 0
-            }
-        }
-        port = Int(UInt16(bigEndian: address.sin_port))
-        try #require(isListening)
-        guard let words else { return }
-        DispatchQueue.global().async {
-            while true {
-                let client = accept(descriptor, nil, nil)
-                guard client >= 0 else { return }
-                _ = words.withCString { send(client, $0, words.utf8.count, 0) }
-            }
-        }
-    }
-
-    deinit {
-        shutdown(socket, Int32(SHUT_RDWR))
-        close(socket)
     }
 }

@@ -185,7 +185,7 @@ extension ItemReader {
 
     private mutating func state(_ item: Item) -> JobFile.StateLocation? {
         guard let text = text(item, "a path or postgresql://HOST/DATABASE") else { return nil }
-        if text.contains("://") {
+        if text.contains("://") || KeyValueSource.matches(text) {
             guard
                 let source = try? SourceReference(text, written: item.node.scalar, relativeTo: folder),
                 source.scheme == .postgresql

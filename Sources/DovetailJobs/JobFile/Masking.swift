@@ -6,8 +6,12 @@ enum Masking {
     ///
     /// When it is unclear where a password ends, too much is hidden rather than too little.
     static func mask(_ text: String) -> String {
-        maskParameters(maskPassword(text))
+        KeyValueSource.matches(text)
+            ? KeyValueSource.mask(text) { isSecret($0) }
+            : maskParameters(maskPassword(text))
     }
+
+    private static func isSecret(_ name: String) -> Bool { secretWords.contains(where: name.contains) }
 
     /// `//user:secret@host` → `//user:***@host`
     private static func maskPassword(_ text: String) -> String {
@@ -45,7 +49,7 @@ enum Masking {
     private static func maskParameter(_ part: Substring) -> String {
         guard let equals = part.firstIndex(of: "=") else { return String(part) }
         let name = part[..<equals].lowercased()
-        guard secretWords.contains(where: name.contains) else { return String(part) }
+        guard isSecret(name) else { return String(part) }
         return part[...equals] + "***"
     }
 }

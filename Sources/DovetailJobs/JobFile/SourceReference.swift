@@ -5,6 +5,8 @@ import Foundation
 /// ```
 /// gpkg:data/vejle.gpkg                       a path, relative to the job file's folder
 /// postgresql://sync@localhost/fkg            a server
+/// service=fkg                                the same, as libpq's service file knows it
+/// host=/run/postgresql dbname=fkg            the same, in libpq's other form
 /// nextgisweb+https://gis.example.org         a web server: the kind of server, then its address
 /// data/vejle.gpkg                            the ending tells the scheme
 /// ```
@@ -52,7 +54,8 @@ public struct SourceReference: Sendable, Hashable {
 
     /// The kind of store.
     public let scheme: Scheme
-    /// What follows the scheme: a path as it was written, or an address that begins with `//` or `https://`.
+    /// What follows the scheme: a path as it was written, or an address that begins with `//` or `https://`; or
+    /// `key=value` pairs, which have none.
     public let rest: String
     /// The whole text with the environment read and nothing masked. Never print it.
     public let unmasked: String
@@ -88,10 +91,10 @@ public struct SourceReference: Sendable, Hashable {
 
     /// The address of a source that is a server, as its client takes it; nil for a local file.
     ///
-    /// `postgresql://…` as it is, `https://…` without the kind of server, `sftp://…` without `files:`.
+    /// `postgresql://…` and `service=…` as they are, `https://…` without the kind of server, `sftp://…` without `files:`.
     public var url: String? {
         switch scheme {
-        case .postgresql: "postgresql:\(rest)"
+        case .postgresql: rest.hasPrefix("//") ? "postgresql:\(rest)" : rest
         case .nextgisweb, .gc2: rest
         case .files: resolvedPath == nil ? rest : nil
         case .gpkg, .sqlite, .geojson, .csv: nil
@@ -131,6 +134,7 @@ extension SourceReference {
         guard !text.contains("\0") else {
             throw Failure(message: "the source contains a NUL character", hint: "remove it")
         }
+        if KeyValueSource.matches(text) { return (.postgresql, text) }
         guard let prefix = schemePrefix(of: text) else {
             let lower = text.lowercased()
             for scheme in Scheme.allCases where scheme.endings.contains(where: lower.hasSuffix) {

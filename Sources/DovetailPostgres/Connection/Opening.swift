@@ -6,7 +6,8 @@ import Synchronization
 /// Opens a connection, on the thread that is to be its own.
 ///
 /// libpq's own blocking way knows no cancellation, so its steps are taken here; with the same meaning of
-/// `connect_timeout`: for each address tried.
+/// `connect_timeout`: for each address tried. Of several hosts the next is tried when one can't be reached in that
+/// time; one that lets itself be reached and then is silent ends the attempt.
 struct Opening {
     let settings: ConnectionSettings
     let place: DatabasePlace
@@ -142,6 +143,7 @@ struct Opening {
     /// advice is lost.
     private static func advice(for told: String) -> (ReplicaError.Kind, String) {
         func has(_ words: String) -> Bool { told.contains(words) }
+        if has("could not translate host name") { return (.unreachable, "; check the host's name") }
         if has("no password supplied") || has("password authentication") {
             return (.forbidden, "; give a password in the URL (as ${NAME}), PGPASSWORD or .pgpass")
         }
@@ -156,7 +158,7 @@ struct Opening {
             return (.unsuitable, "; check the service's name and PGSERVICEFILE or ~/.pg_service.conf")
         }
         if has("invalid response") || has("unsupported frontend protocol")
-            || has("received unexpected response")
+            || has("expected authentication request")
         {
             return (.unreachable, "; what answers there is not PostgreSQL")
         }
