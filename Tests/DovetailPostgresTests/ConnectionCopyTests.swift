@@ -77,6 +77,26 @@ import Testing
             try await connection.perform { try $0.endCopyOut() }
             #expect(try await connection.text("SELECT 'at rest'") == "at rest")
 
+            // In batches, each in a call of its own.
+            try await connection.perform {
+                try $0.beginCopyOut("COPY (SELECT 1 FROM generate_series(1, 2500)) TO STDOUT")
+            }
+            var batches: [Int] = []
+            var isMore = true
+            while isMore {
+                let (count, more) = try await connection.perform { session in
+                    var count = 0
+                    let more = try session.readCopyData { _ in
+                        count += 1
+                        return count < 1000
+                    }
+                    return (count, more)
+                }
+                batches.append(count)
+                isMore = more
+            }
+            #expect(batches == [1000, 1000, 500])
+
             // And to the end.
             let count = try await connection.perform { (session) throws in
                 try session.beginCopyOut("COPY (SELECT 1 FROM generate_series(1, 5)) TO STDOUT")

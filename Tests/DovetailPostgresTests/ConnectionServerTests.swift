@@ -137,6 +137,45 @@ import Testing
         }
     }
 
+    /// A server that doesn't react to a cancel request is left.
+    @Test func aServerThatHangs() async throws {
+        try await TestServer.withOwn { server in
+            try await server.withDatabase { db in
+                let connection = try await db.connect()
+                let process = try await connection.perform { $0.backendPID }
+                let task = Task { try await connection.text("SELECT 'never' FROM pg_sleep(70)") }
+                try await eventually("it runs") {
+                    let sql =
+                        "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(70)' AND state = 'active'"
+                    return try await db.value(sql) != nil
+                }
+                try #require(kill(process, SIGSTOP) == 0)
+                let begun = ContinuousClock.now
+                task.cancel()
+                await #expect(throws: CancellationError.self) { _ = try await task.value }
+                kill(process, SIGCONT)
+                #expect((.seconds(9)...(.seconds(20))).contains(ContinuousClock.now - begun))
+                let after = await refusal { try await connection.text("SELECT 1") }
+                #expect(after?.kind == .unreachable)
+            }
+        }
+    }
+
+    /// Of `script/postgres`: whoever asked for a server may be killed.
+    @Test func aServerEndsWithItsOwner() async throws {
+        let owner = Process()
+        owner.executableURL = URL(fileURLWithPath: "/bin/sleep")
+        owner.arguments = ["120"]
+        try owner.run()
+        let server = try await TestServer.start(for: owner.processIdentifier)
+        let folder = try #require(server.folder)
+        #expect(try await server.run("SELECT 1") == [["1"]])
+        kill(owner.processIdentifier, SIGKILL)
+        owner.waitUntilExit()
+        try await eventually("all of it is removed") { !FileManager.default.fileExists(atPath: folder) }
+        await #expect(throws: NoServer.self) { try await server.run("SELECT 1") }
+    }
+
     @Test func serviceAndPasswordFiles() async throws {
         try await TestServer.withOwn { server in
             try await server.withDatabase { db in

@@ -184,4 +184,25 @@ import Testing
             #expect(sum == 120)
         }
     }
+
+    /// Of the test servers themselves.
+    @Test func everyKindOfDatabaseCanBeHad() async throws {
+        let server = try await TestServer.shared()
+        try await server.withDatabase(.postGIS) { db in
+            let point = try await db.value("SELECT ST_AsText(ST_Point(1, 2))")
+            #expect(point == "POINT(1 2)")
+        }
+        for (kind, encoding) in [
+            (DatabaseKind.plain, "UTF8"), (.latin1, "LATIN1"), (.sqlASCII, "SQL_ASCII"),
+        ] {
+            try await server.withDatabase(kind) { db in
+                let actual = try await db.run(
+                    "SELECT current_setting('server_encoding'), count(*) FROM pg_extension WHERE extname = 'postgis'"
+                )
+                #expect(actual == [[encoding, "0"]])
+            }
+        }
+        let left = try await server.run("SHOW fsync")
+        #expect(left == [["on"]])
+    }
 }

@@ -9,23 +9,22 @@ enum CopyOutState {
 extension Session {
     // MARK: - Out
 
-    /// Reads `COPY … TO STDOUT`: each data message as libpq gives it, which is a row, with the binary header in the
-    /// first one. `false` stops early.
+    /// Reads `COPY … TO STDOUT`: each data message as libpq gives it, which is a row. With `FORMAT binary` the header
+    /// and the trailer are messages too, or stand before the first row and behind the last one. `false` stops early.
     ///
     /// To stop early, the statement is cancelled: a transaction that was open has failed afterwards.
     func copyOut(_ sql: String, _ chunk: (UnsafeRawBufferPointer) throws -> Bool) throws {
         try beginCopyOut(sql)
         do {
-            while try nextCopyData({ try chunk($0) }) == true {}
-            try endCopyOut()
+            if try readCopyData(chunk) { try endCopyOut() }
         } catch {
             endCopyOutQuietly()
             throw error
         }
     }
 
-    /// Begins a `COPY … TO STDOUT` whose rows are read on demand, by ``nextCopyData(_:)``, also in later calls of
-    /// `perform`. Until ``endCopyOut()`` nothing else can be done on the connection.
+    /// Begins a `COPY … TO STDOUT` whose rows are read on demand, by ``readCopyData(_:)`` or
+    /// ``nextCopyData(_:)``, also in later calls of `perform`. Until ``endCopyOut()`` nothing else can be done on the connection.
     func beginCopyOut(_ sql: String) throws {
         let handle = try handle()
         let begun = ContinuousClock.now
@@ -41,22 +40,34 @@ extension Session {
         }
     }
 
+    /// Hands over messages until `chunk` says false. Returns false at the end, where the copy has ended without an
+    /// error. For many rows: a cancellation is looked for once a call, not once a row; it ends the call all the same.
+    func readCopyData(_ chunk: (UnsafeRawBufferPointer) throws -> Bool) throws -> Bool {
+        guard case .reading(let begun) = openCopy else { return false }
+        let handle = try handle()
+        return try canceller.running {
+            while true {
+                var buffer: UnsafeMutablePointer<CChar>?
+                let length = PQgetCopyData(handle, &buffer, 0)
+                guard length >= 0, let buffer else {
+                    openCopy = .none
+                    try completeCopy(begun)
+                    return false
+                }
+                defer { PQfreemem(buffer) }
+                if try !chunk(UnsafeRawBufferPointer(start: buffer, count: Int(length))) { return true }
+            }
+        }
+    }
+
     /// Hands over the next message; nil at the end, where the copy has ended without an error.
     func nextCopyData<R>(_ body: (UnsafeRawBufferPointer) throws -> R) throws -> R? {
-        guard case .reading(let begun) = openCopy else { return nil }
-        let handle = try handle()
-        var buffer: UnsafeMutablePointer<CChar>?
-        let length = try canceller.running {
-            let length = PQgetCopyData(handle, &buffer, 0)
-            if length < 0 {
-                openCopy = .none
-                try completeCopy(begun)
-            }
-            return Int(length)
+        var value: R?
+        _ = try readCopyData {
+            value = try body($0)
+            return false
         }
-        guard length >= 0, let buffer else { return nil }
-        defer { PQfreemem(buffer) }
-        return try body(UnsafeRawBufferPointer(start: buffer, count: length))
+        return value
     }
 
     /// Ends a copy. One that was not read to its end is cancelled; a transaction that was open has failed then.

@@ -41,8 +41,12 @@ public final class TestServer: Sendable {
         return TestServer(conninfo: conninfo, folder: environment["DOVETAIL_TEST_POSTGRES_FOLDER"])
     }
 
-    private static func start() async throws -> TestServer {
-        let outcome = try await Script.run(["start", "\(ProcessInfo.processInfo.processIdentifier)"])
+    /// Starts a private server that ends with a process; with this one unless another is named.
+    /// - Throws: ``NoServer``.
+    public static func start(
+        for process: Int32 = ProcessInfo.processInfo.processIdentifier
+    ) async throws -> TestServer {
+        let outcome = try await Script.run(["start", "\(process)"])
         var values: [String: String] = [:]
         for line in outcome.split(separator: "\n") {
             guard let match = line.wholeMatch(of: #/export (\w+)="(.*)"/#) else { continue }
