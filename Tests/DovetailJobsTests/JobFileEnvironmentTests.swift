@@ -86,6 +86,19 @@ struct JobFileEnvironmentTests {
         for text in ["\(job)", String(reflecting: job), dumped, "\(job.left.source)"] {
             #expect(!text.contains("hunter2") && !text.contains("plain"), "\(text)")
         }
+        let pairs = try parseJob(
+            """
+            left: host=${HOST} user=u password='${PW}'
+            right: "service=fkg password=${PW} sslpassword=plain1"
+            tables: all
+            """, environment: ["PW": "hunter2 plain", "HOST": "db"])
+        #expect(pairs.left.source.url == "host=db user=u password='hunter2 plain'")
+        var pairsDumped = ""
+        dump(pairs, to: &pairsDumped)
+        for text in ["\(pairs)", pairsDumped] {
+            #expect(!text.contains("hunter2") && !text.contains("plain"), "\(text)")
+        }
+        #expect(pairs.left.source.description == "host=${HOST} user=u password=***")
         #expect(job.left.source.description == "postgresql://u:***@h/d")
         #expect(job.right.source.description == "gc2+https://u:***@h/d?token=***&schema=x")
     }

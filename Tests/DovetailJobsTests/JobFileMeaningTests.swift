@@ -169,6 +169,8 @@ struct JobFileMeaningTests {
             twoSides + "tables: all\nlimits: {deletes: 500}\nstate: postgresql://u:p@h/d")
         #expect(other.limits.deletes == .init(number: 500))
         #expect(other.state?.description == "postgresql://u:***@h/d")
+        let service = try parseJob(twoSides + "tables: all\nstate: service=fkg password=p")
+        #expect(service.state?.description == "service=fkg password=***")
     }
 
     @Test("a reference names a table of the job and a field")

@@ -144,6 +144,33 @@ import Testing
         }
     }
 
+    /// A look that is given up between two batches is ended in the task that was cancelled.
+    @Test func theWayOutIsTakenInACancelledTask() async throws {
+        try await TestServer.shared().withDatabase { db in
+            let connection = try await db.connect()
+            try await connection.perform { session in
+                try session.begin(.snapshot)
+                try session.beginCopyOut("COPY (SELECT i FROM generate_series(1, 100000000) i) TO STDOUT")
+                _ = try session.nextCopyData { _ in }
+            }
+            let task = Task {
+                while !Task.isCancelled { await Task.yield() }
+                await #expect(throws: CancellationError.self) {
+                    try await connection.perform { _ = try $0.nextCopyData { _ in } }
+                }
+                let error = await refusal {
+                    try await connection.performToEnd { _ = try $0.execute("SELECT 1") }
+                }
+                #expect(error?.message.contains("a copy is still being read") == true)
+                try await connection.performToEnd { $0.rollback() }
+            }
+            task.cancel()
+            try await task.value
+            #expect(try await connection.perform { $0.isInTransaction } == false)
+            #expect(try await connection.text("SELECT 'usable'") == "usable")
+        }
+    }
+
     @Test func endsAnOpening() async throws {
         let silent = try SilentServer()
         let task = Task {

@@ -64,6 +64,17 @@ final class PostgresConnection: @unchecked Sendable {
         }
     }
 
+    /// The same, also in a task that is cancelled already or meanwhile: for the way out, as the end of a copy or of a
+    /// transaction. For nothing that may take long.
+    func performToEnd<R: Sendable>(_ body: @escaping @Sendable (Session) throws -> R) async throws -> R {
+        let ticket = canceller.ticket()
+        return try await withCheckedThrowingContinuation { continuation in
+            queue.async {
+                continuation.resume(with: Result { try self.serve(ticket, body) })
+            }
+        }
+    }
+
     /// Ends the connection, after what is still being done on it. Whoever does not close leaves it to `deinit`.
     func close() async {
         await withCheckedContinuation { continuation in

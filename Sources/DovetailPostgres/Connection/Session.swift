@@ -75,7 +75,7 @@ final class Session {
     /// Runs one statement and gives its rows in binary form.
     @discardableResult
     func execute(_ sql: String, _ parameters: [Parameter] = []) throws -> ResultRows {
-        let handle = try handle()
+        let handle = try handleAtRest()
         let wires = parameters.map(\.wire)
         // The pointers of all values must be valid at once, so they lie in one block.
         let block = UnsafeMutableRawBufferPointer.allocate(
@@ -106,7 +106,7 @@ final class Session {
     /// Runs one or more statements without parameters; gives the rows of the last as text.
     @discardableResult
     func run(_ sql: String) throws -> ResultRows {
-        let handle = try handle()
+        let handle = try handleAtRest()
         return try statement { PQexec(handle, sql) }
     }
 
@@ -168,6 +168,14 @@ final class Session {
             throw failure
         }
         return connection
+    }
+
+    /// For what begins something: libpq would silently read away a copy that is under way.
+    func handleAtRest() throws -> OpaquePointer {
+        guard case .none = openCopy else {
+            throw PostgresFailure(message: "a copy is still being read on this connection; end it first")
+        }
+        return try handle()
     }
 
     /// Waits for one statement's result, which may be cancelled meanwhile.

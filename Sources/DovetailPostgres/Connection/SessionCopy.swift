@@ -26,7 +26,7 @@ extension Session {
     /// Begins a `COPY … TO STDOUT` whose rows are read on demand, by ``readCopyData(_:)`` or
     /// ``nextCopyData(_:)``, also in later calls of `perform`. Until ``endCopyOut()`` nothing else can be done on the connection.
     func beginCopyOut(_ sql: String) throws {
-        let handle = try handle()
+        let handle = try handleAtRest()
         let begun = ContinuousClock.now
         try canceller.running {
             // Sent by the simple protocol: COPY takes no parameters.
@@ -92,7 +92,7 @@ extension Session {
 
     /// Fills `COPY … FROM STDIN`; returns the number of rows. When `feed` throws, nothing of it is stored.
     func copyIn(_ sql: String, _ feed: (inout CopyInWriter) throws -> Void) throws -> Int {
-        let handle = try handle()
+        let handle = try handleAtRest()
         let begun = ContinuousClock.now
         return try canceller.running {
             let result = try accepted(PQexec(handle, sql), begun)
