@@ -16,12 +16,6 @@ enum SessionSettings {
         let calls = reading.map { "pg_catalog.set_config('\($0.name)', '\($0.value)', \(locally))" }
         return "SELECT " + calls.joined(separator: ", ")
     }
-
-    /// The client encoding under which texts come as the database has them. A database in SQL_ASCII has bytes of no
-    /// known encoding: they are kept as they are, as SQLite's are.
-    static func clientEncoding(of database: String) -> String {
-        database == "SQL_ASCII" ? "SQL_ASCII" : "UTF8"
-    }
 }
 
 /// What is known of a server once connected.
@@ -30,6 +24,10 @@ struct ServerFacts: Sendable, Hashable {
     var version: Int
     /// The encoding of the database.
     var encoding: String
+
+    /// The client encoding under which texts come as the database has them. A database in SQL_ASCII has bytes of no
+    /// known encoding: they are kept as they are, as SQLite's are.
+    var clientEncoding: String { encoding == "SQL_ASCII" ? "SQL_ASCII" : "UTF8" }
 
     /// Before 17, what means an infinite interval was a long one.
     var hasInfiniteIntervals: Bool { version >= 170_000 }
