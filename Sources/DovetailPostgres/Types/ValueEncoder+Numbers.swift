@@ -94,7 +94,7 @@ extension ValueEncoder {
         // Eleven bits with a sign: below zero, PostgreSQL rounds to tens, hundreds, …
         let scale = Int((form.modifier - 4) & 0x7ff ^ 1024) - 1024
         let shown = Self.shortened(decimal.text)
-        guard parts.whole.count <= precision - scale else {
+        guard parts.whole.count <= max(precision - scale, 0) else {
             throw refusal("\(shown) has more than \(max(precision - scale, 0)) digits before the point")
         }
         guard parts.fraction.count <= max(scale, 0), parts.whole.isEmpty || parts.zerosAtEnd >= -scale else {
