@@ -12,7 +12,11 @@ struct TypesBytesTests {
         for _ in 0..<20_000 {
             guard case .decimal(let number) = g.decimal() else { continue }
             var bytes: [UInt8] = []
-            NumericForm.append(number, to: &bytes)
+            if let parts = DecimalParts(number) {
+                NumericForm.append(parts, to: &bytes)
+            } else {
+                NumericForm.append(special: number, to: &bytes)
+            }
             let isRead = bytes.withUnsafeBytes { NumericForm.write($0, to: &text) }
             #expect(isRead)
             let written = String(decoding: text.bytes, as: UTF8.self)

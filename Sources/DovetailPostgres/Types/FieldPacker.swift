@@ -3,6 +3,7 @@ import Dovetail
 /// Turns the binary form of one value into its packed form, allocating nothing for the common types.
 struct FieldPacker: ~Copyable {
     private var text = TextScratch()
+    private var geometries = GeometryForm()
 
     /// Appends a value that is not null. False for bytes that are no value of the type: the column is another one
     /// than when it was looked at.
@@ -42,7 +43,7 @@ struct FieldPacker: ~Copyable {
             guard NumericForm.write(raw, to: &text) else { return false }
             builder.put(decimal: text.bytes)
         case .bytes: builder.put(bytes: raw)
-        case .geometry: GeometryForm.pack(raw, &builder)
+        case .geometry: geometries.pack(raw, &builder)
         case .array: return packArray(raw, codec.element, &builder)
         default: return packRare(raw, codec.rule, &builder)
         }

@@ -1,25 +1,54 @@
 import Dovetail
 
 /// PostGIS's binary form of geometries and geographies: EWKB, well-known binary with the reference system inside.
-enum GeometryForm {
+///
+/// The memory is for geometries whose header has to be written anew.
+struct GeometryForm: ~Copyable {
+    private var base: UnsafeMutableRawPointer
+    private var capacity = 256
+
+    init() { base = .allocate(byteCount: capacity, alignment: 8) }
+
+    deinit { base.deallocate() }
+
     private static let sridFlag: UInt32 = 0x2000_0000
     private static let dimensionFlags: UInt32 = 0xc000_0000
 
     /// Appends a geometry in its canonical form; what can't be read as one is kept as bytes.
     @inline(__always)
-    static func pack(_ raw: UnsafeRawBufferPointer, _ builder: inout BatchBuilder) {
+    mutating func pack(_ raw: UnsafeRawBufferPointer, _ builder: inout BatchBuilder) {
         if let point = Point(raw) {
             // Most layers of a million rows hold plain points.
             withUnsafeBytes(of: point.wkb) { wkb in
                 builder.put(srid: point.srid, canonicalWKB: UnsafeRawBufferPointer(rebasing: wkb[..<21]))
             }
-        } else if raw.count > 5, raw[0] == 1, word(raw, 1) & (sridFlag | dimensionFlags) == 0,
-            WKB.isCanonical(raw)
-        {
-            builder.put(srid: 0, canonicalWKB: raw)
-        } else {
-            packAny(raw, &builder)
+        } else if !packPlain(raw, &builder) {
+            Self.packAny(raw, &builder)
         }
+    }
+
+    /// Appends a little-endian XY geometry: but for the reference system in its header, it is canonical as it comes.
+    private mutating func packPlain(_ raw: UnsafeRawBufferPointer, _ builder: inout BatchBuilder) -> Bool {
+        guard raw.count > 9, raw[0] == 1, Self.word(raw, 1) & Self.dimensionFlags == 0 else { return false }
+        let code = Self.word(raw, 1) & ~Self.sridFlag
+        guard code != Self.word(raw, 1) else {
+            guard WKB.isCanonical(raw) else { return false }
+            builder.put(srid: 0, canonicalWKB: raw)
+            return true
+        }
+        if raw.count > capacity {
+            base.deallocate()
+            capacity = 2 * raw.count
+            base = .allocate(byteCount: capacity, alignment: 8)
+        }
+        let rest = UnsafeRawBufferPointer(rebasing: raw[9...])
+        base.storeBytes(of: 1, as: UInt8.self)
+        base.storeBytes(of: code.littleEndian, toByteOffset: 1, as: UInt32.self)
+        if let start = rest.baseAddress { (base + 5).copyMemory(from: start, byteCount: rest.count) }
+        let wkb = UnsafeRawBufferPointer(start: base, count: raw.count - 4)
+        guard WKB.isCanonical(wkb) else { return false }
+        builder.put(srid: Int32(bitPattern: Self.word(raw, 5)), canonicalWKB: wkb)
+        return true
     }
 
     @inline(never)
@@ -46,6 +75,20 @@ enum GeometryForm {
         withUnsafeBytes(of: geometry.srid.littleEndian) { bytes.append(contentsOf: $0) }
         bytes.append(contentsOf: geometry.wkb[5...])
     }
+
+    /// The type of canonical well-known binary: its kind, and 1000 for Z and 2000 for M.
+    static func code(_ wkb: UnsafeRawBufferPointer) -> UInt32 { wkb.count >= 5 ? word(wkb, 1) : 0 }
+
+    static func typeName(_ code: UInt32) -> String {
+        let kind = Int(code % 1000)
+        return kind < names.count ? names[kind] : "no geometry"
+    }
+
+    private static let names = [
+        "no geometry", "POINT", "LINESTRING", "POLYGON", "MULTIPOINT", "MULTILINESTRING", "MULTIPOLYGON",
+        "GEOMETRYCOLLECTION", "CIRCULARSTRING", "COMPOUNDCURVE", "CURVEPOLYGON", "MULTICURVE", "MULTISURFACE",
+        "CURVE", "SURFACE", "POLYHEDRALSURFACE", "TIN", "TRIANGLE",
+    ]
 
     @inline(__always)
     private static func word(_ raw: UnsafeRawBufferPointer, _ offset: Int) -> UInt32 {

@@ -78,7 +78,11 @@ struct DecimalParts {
     /// Nil for NaN and the infinities.
     init?(_ decimal: ExactDecimal) {
         guard decimal.isFinite else { return nil }
-        let text = Array(decimal.text.utf8)[...]
+        self.init(plain: Array(decimal.text.utf8)[...])
+    }
+
+    /// Takes the one plain notation of a number, as decimals are packed.
+    init(plain text: ArraySlice<UInt8>) {
         isNegative = text.first == UInt8(ascii: "-")
         let digits = isNegative ? text.dropFirst() : text
         let point = digits.firstIndex(of: UInt8(ascii: ".")) ?? digits.endIndex
@@ -91,41 +95,70 @@ struct DecimalParts {
 }
 
 extension NumericForm {
-    /// The binary form of a decimal. It must be within PostgreSQL's reach.
-    static func append(_ decimal: ExactDecimal, to bytes: inout [UInt8]) {
-        guard let parts = DecimalParts(decimal) else {
-            let sign = decimal == .nan ? nan : decimal == .infinity ? infinity : negativeInfinity
-            for word in [0, 0, sign, 0] as [UInt16] { bytes.append(bigEndian: word) }
-            return
-        }
-        var digits = groups(parts)
-        var weight = (parts.whole.count + 3) / 4 - 1
-        while digits.first == 0 {
-            digits.removeFirst()
-            weight -= 1
-        }
-        while digits.last == 0 { digits.removeLast() }
-        if digits.isEmpty { weight = 0 }
-        bytes.append(bigEndian: UInt16(truncatingIfNeeded: digits.count))
-        bytes.append(bigEndian: Int16(truncatingIfNeeded: weight))
-        bytes.append(bigEndian: parts.isNegative ? negative : 0)
-        bytes.append(bigEndian: UInt16(truncatingIfNeeded: parts.fraction.count))
-        for digit in digits { bytes.append(bigEndian: digit) }
+    /// The binary form of NaN and the infinities.
+    static func append(special decimal: ExactDecimal, to bytes: inout [UInt8]) {
+        let sign = decimal == .nan ? nan : decimal == .infinity ? infinity : negativeInfinity
+        for word in [0, 0, sign, 0] as [UInt16] { bytes.append(bigEndian: word) }
     }
 
-    /// The digits four by four, counted from the point.
-    private static func groups(_ parts: DecimalParts) -> [UInt16] {
-        let padded =
-            [UInt8](repeating: 0x30, count: (4 - parts.whole.count % 4) % 4) + parts.whole + parts.fraction
-            + [UInt8](repeating: 0x30, count: (4 - parts.fraction.count % 4) % 4)
-        return stride(from: 0, to: padded.count, by: 4).map { start in
-            padded[start..<start + 4].reduce(0) { $0 * 10 + UInt16($1 - 0x30) }
+    /// The binary form of a number. It must be within PostgreSQL's reach.
+    static func append(_ parts: DecimalParts, to bytes: inout [UInt8]) {
+        let start = bytes.count
+        for word in [0, 0, parts.isNegative ? negative : 0, UInt16(truncatingIfNeeded: parts.fraction.count)]
+        {
+            bytes.append(bigEndian: word)
         }
+        var count = 0
+        var weight = (parts.whole.count + 3) / 4 - 1
+        /// How long the digits are without the zeros at the end.
+        var end = bytes.count
+        func append(_ group: UInt16) {
+            if count == 0, group == 0 {
+                weight -= 1
+                return
+            }
+            count += 1
+            bytes.append(bigEndian: group)
+            if group != 0 { end = bytes.count }
+        }
+        // Four by four, counted from the point.
+        var group: UInt16 = 0
+        var missing = parts.whole.count
+        for digit in parts.whole {
+            group = group * 10 + UInt16(digit - 0x30)
+            missing -= 1
+            if missing % 4 == 0 {
+                append(group)
+                group = 0
+            }
+        }
+        var place = 0
+        while place < parts.fraction.count || place % 4 != 0 {
+            let index = parts.fraction.startIndex + place
+            group = group * 10 + (index < parts.fraction.endIndex ? UInt16(parts.fraction[index] - 0x30) : 0)
+            place += 1
+            if place % 4 == 0 {
+                append(group)
+                group = 0
+            }
+        }
+        bytes.removeSubrange(end...)
+        bytes.replace(bigEndian: UInt16(truncatingIfNeeded: (end - start - 8) / 2), at: start)
+        bytes.replace(bigEndian: Int16(truncatingIfNeeded: count == 0 ? 0 : weight), at: start + 2)
     }
 }
 
 extension [UInt8] {
     mutating func append<Number: FixedWidthInteger>(bigEndian number: Number) {
         Swift.withUnsafeBytes(of: number.bigEndian) { append(contentsOf: $0) }
+    }
+
+    mutating func replace<Number: FixedWidthInteger & BitwiseCopyable>(
+        bigEndian number: Number, at index: Int
+    ) {
+        withUnsafeMutableBytes { bytes in
+            guard index + MemoryLayout<Number>.size <= bytes.count else { return }
+            bytes.storeBytes(of: number.bigEndian, toByteOffset: index, as: Number.self)
+        }
     }
 }

@@ -38,6 +38,9 @@ struct RowEncoder {
         if packed.first == Self.text, encoder.takesPlainTexts {
             return try encoder.append(packedText: packed.dropFirst(5), to: &row)
         }
+        if packed.first == Self.decimal, encoder.takesNumbers, packed.dropFirst(5).allSatisfy({ $0 < 0x3a }) {
+            return try encoder.append(packedNumber: packed.dropFirst(5), to: &row)
+        }
         var reader = ByteReader(packed)
         guard let value = try? reader.value() else {
             throw encoder.refusal("the text is not valid UTF-8")
@@ -45,6 +48,7 @@ struct RowEncoder {
         try encoder.append(value, to: &row)
     }
 
+    private static let decimal = PackedRecord(CollectionOfOne(Value.decimal(.zero))).bytes.first
     private static let text = PackedRecord(CollectionOfOne(Value.text(""))).bytes.first
 }
 
@@ -52,5 +56,10 @@ extension ValueEncoder {
     /// Whether a text goes into the column as it is.
     fileprivate var takesPlainTexts: Bool {
         form.rule == .text || form.rule == .blankPadded || form.rule == .inet
+    }
+
+    /// Whether a decimal does.
+    fileprivate var takesNumbers: Bool {
+        plan.conversion == nil && (form.rule == .numeric || form.rule == .money)
     }
 }

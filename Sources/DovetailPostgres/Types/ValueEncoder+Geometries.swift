@@ -16,22 +16,22 @@ extension ValueEncoder {
         guard (0...Self.highestSRID).contains(geometry.srid) else {
             throw refusal("PostGIS has no reference system \(geometry.srid)")
         }
-        let words = (geometry.wkb.withUnsafeBytes { WKB.typeName($0) } ?? "").split(separator: " ")
-        let type = words.first.map(String.init) ?? "no geometry"
-        let dimensions = words.dropFirst().joined()
-        if !column.isOpen { try check(type, dimensions, column) }
+        let code = geometry.wkb.withUnsafeBytes { GeometryForm.code($0) }
+        let type = GeometryForm.typeName(code)
+        if !column.isOpen { try check(type, code, column) }
         if column.isGeography { try checkGeography(geometry, type) }
         GeometryForm.append(geometry, to: &bytes)
     }
 
     private func check(
-        _ type: String, _ dimensions: String, _ column: GeometryModifier
+        _ type: String, _ code: UInt32, _ column: GeometryModifier
     ) throws(UnstorableValue) {
         guard column.allows(type) else {
             throw refusal("it holds \(column.typeName), the geometry is \(type)")
         }
-        for (name, isHeld) in [("Z", column.hasZ), ("M", column.hasM)] {
-            let has = dimensions.contains(name)
+        for (name, has, isHeld) in [
+            ("Z", code / 1000 & 1 != 0, column.hasZ), ("M", code / 1000 & 2 != 0, column.hasM),
+        ] {
             if has, !isHeld { throw refusal("it has no \(name) values, the geometry has") }
             if !has, isHeld { throw refusal("it asks for \(name) values, the geometry has none") }
         }

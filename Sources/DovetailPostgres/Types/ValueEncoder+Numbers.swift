@@ -71,19 +71,38 @@ extension ValueEncoder {
         case .int(let int): decimal = ExactDecimal(int)
         default: throw misfit(value)
         }
-        if rule == .money { return bytes.append(bigEndian: try hundredths(decimal)) }
-        if let parts = DecimalParts(decimal) {
-            try checkDigits(parts, decimal)
-        } else if decimal != .nan {
-            guard plan.server.hasInfiniteNumerics else {
-                throw refusal("PostgreSQL before 14 has no \(decimal.text)")
-            }
-            guard form.modifier < 4 else { throw refusal("it can't hold \(decimal.text)") }
+        if let parts = DecimalParts(decimal) { return try append(parts, rule, to: &bytes) }
+        guard rule == .numeric, form.modifier < 4 || decimal == .nan else {
+            throw refusal("it can't hold \(decimal.text)")
         }
-        NumericForm.append(decimal, to: &bytes)
+        guard decimal == .nan || plan.server.hasInfiniteNumerics else {
+            throw refusal("PostgreSQL before 14 has no \(decimal.text)")
+        }
+        NumericForm.append(special: decimal, to: &bytes)
     }
 
-    private func checkDigits(_ parts: DecimalParts, _ decimal: ExactDecimal) throws(UnstorableValue) {
+    /// Appends length and bytes of a packed decimal that is a number.
+    func append(packedNumber text: ArraySlice<UInt8>, to bytes: inout [UInt8]) throws(UnstorableValue) {
+        let start = bytes.count
+        bytes.append(bigEndian: Int32(0))
+        do throws(UnstorableValue) {
+            try append(DecimalParts(plain: text), form.rule, to: &bytes)
+            try close(start, &bytes)
+        } catch {
+            bytes.removeSubrange(start...)
+            throw error
+        }
+    }
+
+    private func append(
+        _ parts: DecimalParts, _ rule: ColumnCodec.Rule, to bytes: inout [UInt8]
+    ) throws(UnstorableValue) {
+        if rule == .money { return bytes.append(bigEndian: try hundredths(parts)) }
+        try checkDigits(parts)
+        NumericForm.append(parts, to: &bytes)
+    }
+
+    private func checkDigits(_ parts: DecimalParts) throws(UnstorableValue) {
         guard form.modifier >= 4 else {
             guard parts.whole.count <= 131_072, parts.fraction.count <= 16_383 else {
                 throw refusal("numeric has at most 131072 digits before the point and 16383 after it")
@@ -93,17 +112,16 @@ extension ValueEncoder {
         let precision = Int((form.modifier - 4) >> 16 & 0xffff)
         // Eleven bits with a sign: below zero, PostgreSQL rounds to tens, hundreds, …
         let scale = Int((form.modifier - 4) & 0x7ff ^ 1024) - 1024
-        let shown = Self.shortened(decimal.text)
         guard parts.whole.count <= max(precision - scale, 0) else {
-            throw refusal("\(shown) has more than \(max(precision - scale, 0)) digits before the point")
+            throw refusal("\(parts.words) has more than \(max(precision - scale, 0)) digits before the point")
         }
         guard parts.fraction.count <= max(scale, 0), parts.whole.isEmpty || parts.zerosAtEnd >= -scale else {
-            throw refusal("it would round \(shown)")
+            throw refusal("it would round \(parts.words)")
         }
         // With more decimals than digits, the first of them have to be zeros.
         let zeros = parts.fraction.prefix { $0 == 0x30 }.count
         guard scale <= precision || parts.fraction.isEmpty || zeros >= scale - precision else {
-            throw refusal("\(shown) is too large")
+            throw refusal("\(parts.words) is too large")
         }
     }
 
@@ -111,13 +129,9 @@ extension ValueEncoder {
         text.count <= 40 ? text : "\(text.prefix(37))…"
     }
 
-    private func hundredths(_ decimal: ExactDecimal) throws(UnstorableValue) -> Int64 {
-        guard let parts = DecimalParts(decimal), parts.whole.count <= 18 else {
-            throw refusal("money can't hold \(Self.shortened(decimal.text))")
-        }
-        guard parts.fraction.count <= 2 else {
-            throw refusal("it would round \(Self.shortened(decimal.text))")
-        }
+    private func hundredths(_ parts: DecimalParts) throws(UnstorableValue) -> Int64 {
+        guard parts.whole.count <= 18 else { throw refusal("money can't hold \(parts.words)") }
+        guard parts.fraction.count <= 2 else { throw refusal("it would round \(parts.words)") }
         var number: Int64 = 0
         let cents = parts.fraction + [UInt8](repeating: 0x30, count: 2 - parts.fraction.count)
         for digit in parts.whole + cents {
@@ -125,10 +139,19 @@ extension ValueEncoder {
             let next = product.partialValue.addingReportingOverflow(
                 parts.isNegative ? 0x30 - Int64(digit) : Int64(digit) - 0x30)
             guard !product.overflow, !next.overflow else {
-                throw refusal("money can't hold \(decimal.text)")
+                throw refusal("money can't hold \(parts.words)")
             }
             number = next.partialValue
         }
         return number
+    }
+}
+
+extension DecimalParts {
+    /// As a person would write it, cut when it is long.
+    fileprivate var words: String {
+        let digits = whole.isEmpty ? "0" : String(decoding: whole, as: UTF8.self)
+        let decimals = fraction.isEmpty ? "" : "." + String(decoding: fraction, as: UTF8.self)
+        return ValueEncoder.shortened((isNegative ? "-" : "") + digits + decimals)
     }
 }

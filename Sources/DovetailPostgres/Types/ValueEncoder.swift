@@ -40,7 +40,7 @@ struct ValueEncoder: Sendable {
         guard let length = Int32(exactly: bytes.count - start - 4), length < 1 << 30 else {
             throw refusal("PostgreSQL can't hold a value of \(bytes.count - start - 4) bytes")
         }
-        withUnsafeBytes(of: length.bigEndian) { bytes.replaceSubrange(start..<start + 4, with: $0) }
+        bytes.replace(bigEndian: length, at: start)
     }
 
     /// The value as the column holds it, under the declared conversion.
