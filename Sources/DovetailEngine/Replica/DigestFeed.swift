@@ -36,24 +36,23 @@ public struct DigestFeed: Sendable {
         let digests = try await observation.digests(of: view, parts: parts)
         let now = Position(dialect: was.dialect, bounds: was.bounds, digests: digests)
         let changed = was.changes(to: now)
-        guard !changed.isEmpty else { return ChangedKeys(keys: [], cursor: now.cursor) }
-        parts.wanted = changed.map { PartPosition(range: $0) }
-        return ChangedKeys(
-            keys: try await observation.keyDigests(of: view, parts: parts).map(\.key),
-            ranges: changed.map(parts.keys), cursor: now.cursor)
+        var keys = was.written
+        if !changed.isEmpty {
+            parts.wanted = changed.map { PartPosition(range: $0) }
+            keys.formUnion(try await observation.keyDigests(of: view, parts: parts).lazy.map(\.key))
+        }
+        return ChangedKeys(keys: keys.sorted(), ranges: changed.map(parts.keys), cursor: now.cursor)
     }
 
-    /// The cursor without the ranges of these keys, which count as changed from then on. Another feed's cursor stays as
-    /// it is.
+    /// The cursor after the run wrote records with these keys, on either side; nil where they are so many that looking at
+    /// everything costs less. Another feed's cursor stays as it is.
     ///
-    /// A cursor says what a table held when it was looked at. Whatever the run wrote after that has to be forgotten
-    /// in it, and in the other side's, because the base moved: were the write taken back by someone, or by an undo,
-    /// the range would hold again what the cursor says, and nobody would see that the base says otherwise.
-    static func cursor(_ cursor: FeedCursor, forgetting keys: [RecordKey]) -> FeedCursor {
+    /// A cursor says what a table held when it was looked at, and the base has moved since. Were such a write taken
+    /// back, by someone or by an undo, the ranges would hold again what the cursor says; so it names the keys itself.
+    static func cursor(_ cursor: FeedCursor, noting keys: [RecordKey]) -> FeedCursor? {
         guard !keys.isEmpty, var position = Position(cursor) else { return cursor }
-        let parts = KeyParts(bounds: position.bounds)
-        for range in Set(keys.map(parts.range)) { position.digests[range] = Position.unknown }
-        return position.cursor
+        position.written.formUnion(keys)
+        return position.written.count <= 5000 ? position.cursor : nil
     }
 
     /// The tables whose cursors say what a table held, rather than up to where a log was read. A run that moves the base
@@ -68,13 +67,13 @@ public struct DigestFeed: Sendable {
     /// What each range held at one moment.
     private struct Position {
         static let prefix = "digests1:"
-        /// What no range holds.
-        static let unknown = SetDigest(sum: Digest(high: .max, low: .max), count: .max)
 
         let dialect: String
         let bounds: [RecordKey]
         /// By range; a range that is missing held nothing.
-        var digests: [Int: SetDigest]
+        let digests: [Int: SetDigest]
+        /// Keys that were written since.
+        var written: Set<RecordKey> = []
 
         init(dialect: String, bounds: [RecordKey], digests: [PartDigest]) {
             self.dialect = dialect
@@ -103,6 +102,9 @@ public struct DigestFeed: Sendable {
                     digests[range] = SetDigest(sum: sum, count: try reader.integer())
                 }
                 self.digests = digests
+                for _ in 0..<(try reader.integer(UInt32.self)) {
+                    written.insert(RecordKey(bytes: Array(try reader.counted())))
+                }
             } catch {
                 return nil
             }
@@ -120,6 +122,8 @@ public struct DigestFeed: Sendable {
                 writer.put(integer: digest.sum.low)
                 writer.put(integer: digest.count)
             }
+            writer.put(integer: UInt32(written.count))
+            for key in written.sorted() { writer.put(counted: key.bytes) }
             return FeedCursor(Self.prefix + Data(writer.bytes).base64EncodedString())
         }
 

@@ -225,7 +225,7 @@ struct Applier {
         }
         let written = (batches.left.writes + batches.right.writes).compactMap(\.key)
         cursors[table.schema.name] = cursors[table.schema.name]?.map { cursor in
-            cursor.map { DigestFeed.cursor($0, forgetting: written) }
+            cursor.flatMap { DigestFeed.cursor($0, noting: written) }
         }
         return (outcomes, failure)
     }
