@@ -49,12 +49,14 @@ public struct ConformanceAbilities: Sendable {
     public var allowsDuplicateKeys: Bool
     /// Its looks are ``DigestingObservation``s.
     public var addsUpDigests: Bool
+    /// One store holds several tables.
+    public var holdsSeveralTables: Bool
 
     public init(
         types: [FieldType], hasChangeFeed: Bool = true, holdsMarks: Bool = true, assignsIDs: Bool = true,
         checksUniqueKeys: Bool = true, checksForeignKeys: Bool = true, checksRequired: Bool = true,
         allowsDuplicateKeys: Bool = true, holdsNaN: Bool = false,
-        addsUpDigests: Bool = false
+        addsUpDigests: Bool = false, holdsSeveralTables: Bool = true
     ) {
         self.types = types
         self.hasChangeFeed = hasChangeFeed
@@ -66,6 +68,7 @@ public struct ConformanceAbilities: Sendable {
         self.holdsNaN = holdsNaN
         self.allowsDuplicateKeys = allowsDuplicateKeys
         self.addsUpDigests = addsUpDigests
+        self.holdsSeveralTables = holdsSeveralTables
     }
 }
 

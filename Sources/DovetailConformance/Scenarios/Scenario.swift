@@ -90,20 +90,32 @@ public struct Scenario: Sendable, CustomStringConvertible {
     }
 
     /// Whether stores with these abilities can take part.
-    public func fits(_ abilities: Sides<ConformanceAbilities>) -> Bool {
-        Side.allCases.allSatisfy { side in
-            let store = abilities[side]
-            return (store.holdsNaN || !needsNaN)
-                && tables.allSatisfy { table in
-                    let constraints = table.constraints(of: side)
-                    return table.schema.fields.allSatisfy { store.types.contains($0.type) }
-                        && (store.assignsIDs || !table.isLinked)
-                        && (store.allowsDuplicateKeys || table.isKeyed)
-                        && (store.checksUniqueKeys || constraints.unique.isEmpty)
-                        && (store.checksForeignKeys || constraints.references.isEmpty)
-                        && (store.checksRequired || constraints.required.isEmpty)
-                }
+    public func fits(_ abilities: Sides<ConformanceAbilities>) -> Bool { obstacle(abilities) == nil }
+
+    /// What keeps stores with these abilities from taking part, in words; nil when nothing does.
+    public func obstacle(_ abilities: Sides<ConformanceAbilities>) -> String? {
+        Side.allCases.lazy.compactMap { obstacle(abilities[$0], on: $0) }.first
+    }
+
+    private func obstacle(_ store: ConformanceAbilities, on side: Side) -> String? {
+        if needsNaN, !store.holdsNaN { return "\(side) holds no NaN" }
+        if tables.count > 1, !store.holdsSeveralTables { return "\(side) holds one table only" }
+        for table in tables {
+            let constraints = table.constraints(of: side)
+            if let field = table.schema.fields.first(where: { !store.types.contains($0.type) }) {
+                return "\(side) holds no \(field.type.name)"
+            }
+            if !store.assignsIDs, table.isLinked || table.schema.identity == .id {
+                return "\(side) assigns no ids"
+            }
+            if !store.allowsDuplicateKeys, !table.isKeyed { return "\(side) holds a key once" }
+            if !store.checksUniqueKeys, !constraints.unique.isEmpty { return "\(side) checks no unique keys" }
+            if !store.checksForeignKeys, !constraints.references.isEmpty {
+                return "\(side) checks no foreign keys"
+            }
+            if !store.checksRequired, !constraints.required.isEmpty { return "\(side) requires no values" }
         }
+        return nil
     }
 
     private static func limits(_ part: ScenarioPart) throws -> Limits {

@@ -13,6 +13,8 @@ public struct TableDescription: Sendable, Hashable {
     public var uniqueKeys: [[String]]
     /// Why it can't be written to, in words; nil when it can.
     public var readOnlyReason: String?
+    /// Why its records can't be matched by content over several runs, in words; nil when they can.
+    public var contentReason: String?
 
     public struct ForeignKey: Sendable, Hashable {
         public var columns: [String]
@@ -28,7 +30,8 @@ public struct TableDescription: Sendable, Hashable {
 
     public init(
         name: String, columns: [ColumnDescription], primaryKey: [String] = [], idColumn: String? = nil,
-        foreignKeys: [ForeignKey] = [], uniqueKeys: [[String]] = [], readOnlyReason: String? = nil
+        foreignKeys: [ForeignKey] = [], uniqueKeys: [[String]] = [], readOnlyReason: String? = nil,
+        contentReason: String? = nil
     ) {
         self.name = name
         self.columns = columns
@@ -37,6 +40,7 @@ public struct TableDescription: Sendable, Hashable {
         self.foreignKeys = foreignKeys
         self.uniqueKeys = uniqueKeys
         self.readOnlyReason = readOnlyReason
+        self.contentReason = contentReason
     }
 
     public func column(_ name: String) -> ColumnDescription? { columns.first { $0.name == name } }
@@ -51,16 +55,20 @@ public struct ColumnDescription: Sendable, Hashable {
     public var isNullable: Bool
     /// The store computes it; it can be read but not written.
     public var isGenerated: Bool
+    /// Where the store declares no types: why the column is taken to be of this one. Such a column holds other numbers
+    /// and geometries too. Nil where the store itself says the type.
+    public var typeReason: String?
 
     public init(
         name: String, type: FieldType, declaredType: String = "", isNullable: Bool = true,
-        isGenerated: Bool = false
+        isGenerated: Bool = false, typeReason: String? = nil
     ) {
         self.name = name
         self.type = type
         self.declaredType = declaredType
         self.isNullable = isNullable
         self.isGenerated = isGenerated
+        self.typeReason = typeReason
     }
 }
 
