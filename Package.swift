@@ -15,6 +15,7 @@ let package = Package(
         .library(name: "DovetailEngine", targets: ["DovetailEngine"]),
         .library(name: "DovetailMemory", targets: ["DovetailMemory"]),
         .library(name: "DovetailSQLite", targets: ["DovetailSQLite"]),
+        .library(name: "DovetailFlatFiles", targets: ["DovetailFlatFiles"]),
         .library(name: "DovetailConformance", targets: ["DovetailConformance"]),
         .executable(name: "dovetail", targets: ["DovetailCommand"]),
     ],
@@ -60,12 +61,16 @@ let package = Package(
         .target(
             name: "DovetailPostgres", dependencies: ["CLibPQ", "Dovetail", "DovetailEngine"],
             swiftSettings: strict),
+        .target(name: "CAtomicSwap"),
+        .target(
+            name: "DovetailFlatFiles", dependencies: ["CAtomicSwap", "Dovetail", "DovetailEngine"],
+            swiftSettings: strict),
 
         // Floor 4: job files.
         .target(
             name: "DovetailJobs",
             dependencies: [
-                "Dovetail", "DovetailEngine", "DovetailSQLite",
+                "Dovetail", "DovetailEngine", "DovetailFlatFiles", "DovetailSQLite",
                 .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: strict),
@@ -120,6 +125,13 @@ let package = Package(
             name: "DovetailPostgresTests",
             dependencies: [
                 "CLibPQ", "Dovetail", "DovetailEngine", "DovetailPostgres", "DovetailTestPostgres",
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "DovetailFlatFilesTests",
+            dependencies: [
+                "DovetailFlatFiles", "DovetailMemory", "DovetailSQLite", "DovetailConformance",
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
         .testTarget(
