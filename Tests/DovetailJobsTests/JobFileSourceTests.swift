@@ -51,7 +51,7 @@ struct JobFileSourceTests {
         arguments: [
             (
                 "data/a",
-                "the source has no scheme and its ending tells none; write one of gpkg:PATH, sqlite:PATH, "
+                "the source has no scheme, and neither its ending nor its content tells one; write one of gpkg:PATH, sqlite:PATH, "
                     + "postgresql://HOST/DATABASE, nextgisweb+https://HOST, gc2+https://HOST/DATABASE, "
                     + "geojson:PATH, csv:PATH, files:PATH"
             ),

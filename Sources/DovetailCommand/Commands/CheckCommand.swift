@@ -50,6 +50,14 @@ struct CheckCommand: AsyncParsableCommand {
             let fields = table.fields.map { "\(Safe.line($0.name)) (\($0.type.name))" }
             Console.line("  fields: \(fields.joined(separator: ", "))")
             for side in Side.allCases { Console.line("  \(labels[side]): \(line(table, side))") }
+            for side in Side.allCases {
+                for column in table.types[side] {
+                    Console.line(
+                        paint.dim(
+                            "    \(labels[side]): \(Safe.line(column.name)) is \(column.type.name): "
+                                + Safe.line(column.typeReason ?? "")))
+                }
+            }
             for loss in table.losses {
                 let example = loss.example.map { $0.quoted } ?? "text that is not valid UTF-8"
                 Console.line(
@@ -94,6 +102,12 @@ private struct CheckJSON: Encodable {
         var duplicated: Int
         var withoutKey: Int
         var feed: Bool?
+        var types: [TypeJSON]
+    }
+    struct TypeJSON: Encodable {
+        var column: String
+        var type: String
+        var reason: String
     }
     struct FieldJSON: Encodable {
         var field: String
@@ -136,7 +150,10 @@ private struct CheckJSON: Encodable {
                 Count(
                     table: table.tables[side], records: table.counts[side],
                     duplicated: table.duplicated[side],
-                    withoutKey: table.withoutKey[side], feed: table.feeds[side])
+                    withoutKey: table.withoutKey[side], feed: table.feeds[side],
+                    types: table.types[side].map {
+                        TypeJSON(column: $0.name, type: $0.type.name, reason: $0.typeReason ?? "")
+                    })
             }
             return Table(
                 table: table.name, match: table.identity.matched,

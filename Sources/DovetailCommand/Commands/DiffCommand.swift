@@ -13,7 +13,9 @@ struct DiffCommand: AsyncParsableCommand {
             0 when both are equal, with 3 when they differ.
             """)
 
-    @Argument(help: "The left source: gpkg:PATH, sqlite:PATH, or a path.", completion: .file())
+    @Argument(
+        help: "The left source: gpkg:PATH, sqlite:PATH, geojson:PATH, csv:PATH, or a path.",
+        completion: .file())
     var left: String
     @Argument(help: "The right source.", completion: .file())
     var right: String
@@ -48,7 +50,7 @@ struct DiffCommand: AsyncParsableCommand {
         file.direction = .leftToRight
         let loaded: LoadedJob
         do {
-            loaded = try await JobLoader(file).load()
+            loaded = try await JobLoader(file, onlyLooks: true).load()
         } catch let error as JobFileError {
             throw UsageFailure(error.problems.map(Self.words).joined(separator: "\n"))
         }

@@ -8,7 +8,9 @@ struct InitCommand: AsyncParsableCommand {
         commandName: "init", abstract: "Look at two sources and write a job file that fits them.",
         discussion: "Both sources are only read. The file says in comments why it says what it says.")
 
-    @Argument(help: "The left source: gpkg:PATH, sqlite:PATH, or a path.", completion: .file())
+    @Argument(
+        help: "The left source: gpkg:PATH, sqlite:PATH, geojson:PATH, csv:PATH, or a path.",
+        completion: .file())
     var left: String
     @Argument(help: "The right source.", completion: .file())
     var right: String
@@ -57,8 +59,12 @@ struct InitCommand: AsyncParsableCommand {
         let folder = url.deletingLastPathComponent().standardizedFileURL.path
         let template = JobTemplate(
             job: url.deletingPathExtension().lastPathComponent,
-            left: .init(label: draft.labels.left, source: JobScaffold.written(sources.left, from: folder)),
-            right: .init(label: draft.labels.right, source: JobScaffold.written(sources.right, from: folder)),
+            left: .init(
+                label: draft.labels.left, source: JobScaffold.written(sources.left, from: folder),
+                types: draft.types.left),
+            right: .init(
+                label: draft.labels.right, source: JobScaffold.written(sources.right, from: folder),
+                types: draft.types.right),
             tables: draft.tables)
         do {
             try JobFile.template(template).write(to: url, atomically: true, encoding: .utf8)

@@ -1,5 +1,5 @@
 public import Dovetail
-import DovetailEngine
+public import DovetailEngine
 
 /// What `dovetail check` finds: how the sides fit, how many records there are, and what could not be
 /// carried over.
@@ -31,6 +31,8 @@ public struct JobInspection: Sendable {
         public var feeds: Sides<Bool?>
         /// Values that would not arrive as they are.
         public var losses: [Loss]
+        /// How the types of columns were told on sides that declare none.
+        public var types: Sides<[ColumnDescription]>
     }
 
     /// Values of one field and side that are not of the field's type.
@@ -65,7 +67,7 @@ public struct JobInspection: Sendable {
         for side in Side.allCases {
             let observation = try await job.replicas[side].observe()
             do {
-                looks[side] = try await SideInspection(job, side, observation)
+                looks[side] = try await SideInspection(loaded, side, observation)
                 await observation.finish()
             } catch {
                 await observation.finish()
@@ -81,7 +83,19 @@ public struct JobInspection: Sendable {
                 fields: table.schema.fields, counts: found.map { $0?.count ?? 0 },
                 duplicated: found.map { $0?.duplicated ?? 0 }, withoutKey: found.map { $0?.withoutKey ?? 0 },
                 feeds: found.map { $0?.hasFeed },
-                losses: (found.left?.losses ?? []) + (found.right?.losses ?? []))
+                losses: (found.left?.losses ?? []) + (found.right?.losses ?? []),
+                types: Sides(
+                    left: Self.types(of: table, .left, loaded), right: Self.types(of: table, .right, loaded)))
+        }
+    }
+}
+
+extension JobInspection {
+    /// The columns that take part, of which the store does not say the type.
+    private static func types(of table: JobTable, _ side: Side, _ loaded: LoadedJob) -> [ColumnDescription] {
+        let description = loaded.descriptions[side].first { $0.name == table.views[side].table }
+        return table.views[side].columns.compactMap { description?.column($0.column) }.filter {
+            $0.typeReason != nil
         }
     }
 }
@@ -99,20 +113,41 @@ private struct SideInspection {
     var isMarked: Bool
     var tables: [String: Found] = [:]
 
-    init(_ job: SyncJob, _ side: Side, _ observation: any Observation) async throws {
+    init(_ loaded: LoadedJob, _ side: Side, _ observation: any Observation) async throws {
+        let job = loaded.job
         isMarked = try await observation.identity(job: job.name).marks.contains { $0.side == side }
         for table in job.tables {
             var found = Found()
             if table.views[side].wantsChangeFeed {
                 found.hasFeed = try await observation.feedPosition(of: table.views[side]) != nil
             }
-            try await Self.read(table, side, observation, into: &found)
+            let receiver = loaded.descriptions[side.other].first { $0.name == table.views[side.other].table }
+            // What has its type from its values alone holds any geometry.
+            let isOpen = table.views[side.other].columns.map {
+                receiver?.column($0.column)?.typeReason != nil
+            }
+            try await Self.read(table, side, observation, isOpen: isOpen, into: &found)
             tables[table.schema.name] = found
         }
     }
 
+    /// Whether a geometry that is not of the field's kind can be held on the other side all the same.
+    private static func arrives(
+        _ value: Value, _ field: Field, _ index: Int, _ isOpen: [Bool], _ table: JobTable, _ side: Side
+    ) -> Bool {
+        guard case .geometry(let geometry) = value, case .geometry(let kind) = field.type,
+            geometry.srid == kind.srid
+        else { return false }
+        if isOpen[index] { return true }
+        // A layer of multi geometries holds them as well as the single ones that the field is of.
+        guard table.views[side.other].columns[index].conversion == .multi else { return false }
+        let multi = GeometryKind(type: "MULTI" + kind.type, srid: kind.srid, hasZ: kind.hasZ, hasM: kind.hasM)
+        return FieldType.geometry(multi).fits(value)
+    }
+
     private static func read(
-        _ table: JobTable, _ side: Side, _ observation: any Observation, into found: inout Found
+        _ table: JobTable, _ side: Side, _ observation: any Observation, isOpen: [Bool],
+        into found: inout Found
     ) async throws {
         let cursor = try await observation.snapshot(of: table.views[side])
         let schema = table.schema
@@ -130,6 +165,7 @@ private struct SideInspection {
                 for (index, field) in schema.fields.enumerated() {
                     let value = try? record.fields.value(at: index)
                     if let value, field.type.fits(value) { continue }
+                    if let value, Self.arrives(value, field, index, isOpen, table, side) { continue }
                     losses[
                         index,
                         default: .init(

@@ -1,3 +1,5 @@
+import Dovetail
+import DovetailFlatFiles
 import Foundation
 
 extension JobFile {
@@ -109,6 +111,7 @@ extension ItemReader {
         job.changeFeed = changeFeed ?? job.changeFeed
         job.busyTimeout = busyTimeout ?? job.busyTimeout
         checkSides(job, map)
+        checkFeeds(job, map)
         var positions = positions
         positions[""] = root.position
         job.places = JobFile.Places(file: file, positions: positions)
@@ -146,15 +149,79 @@ extension ItemReader {
         if item.node.scalar != nil, !item.node.isEmpty {
             return source(item).map { JobFile.Replica(label: side.rawValue, source: $0) }
         }
-        guard let map = map(item, keys: ["label", "source", "change_feed"], form: form) else { return nil }
+        guard let map = map(item, keys: ["label", "source", "change_feed", "types", "delimiter"], form: form)
+        else { return nil }
         let label = map["label"].map { self.label($0) } ?? side.rawValue
         let changeFeed = map["change_feed"].flatMap { bool($0) }
         guard let sourceItem = map["source"] else {
             report(at: item.position, item.path.key("source"), "is missing", hint: "write source: gpkg:PATH")
             return nil
         }
+        let types = map["types"].flatMap { self.types($0) } ?? [:]
+        let delimiter = map["delimiter"].flatMap { self.delimiter($0) }
         guard let source = source(sourceItem), let label else { return nil }
-        return JobFile.Replica(label: label, source: source, changeFeed: changeFeed)
+        checkFlatFile(source, map)
+        return JobFile.Replica(
+            label: label, source: source, changeFeed: changeFeed, types: types, delimiter: delimiter)
+    }
+
+    /// `types: {nr: int, geom: point 25832}`
+    private mutating func types(_ item: Item) -> [String: FieldType]? {
+        guard let map = anyMap(item, form: "types: {FIELD: TYPE}") else { return nil }
+        var types: [String: FieldType] = [:]
+        for (name, item) in map.items {
+            guard let words = text(item, "a type") else { continue }
+            guard let type = TypeWords.type(words) else {
+                report(item, "\(quote(item)) is no type", hint: "write \(TypeWords.form)")
+                continue
+            }
+            types[name] = type
+        }
+        return types
+    }
+
+    private mutating func delimiter(_ item: Item) -> Character? {
+        guard let text = text(item, "a character") else { return nil }
+        if text == "tab" { return "\t" }
+        guard text.count == 1, let character = text.first, let byte = character.asciiValue, byte != 0x22,
+            byte >= 0x20
+                || byte == 0x09
+        else {
+            report(item, "\(quote(item)) is no delimiter", hint: "write one character such as \";\", or tab")
+            return nil
+        }
+        return character
+    }
+
+    /// Refuses what only flat files have, and what they have not.
+    private mutating func checkFlatFile(_ source: SourceReference, _ map: MapReader) {
+        if let item = map["types"], !source.scheme.isFlatFile {
+            report(item, "\(source.scheme.rawValue): declares its types itself", hint: "remove types:")
+        }
+        if let item = map["delimiter"], source.scheme != .csv {
+            report(item, "only csv: has a delimiter", hint: "remove delimiter:")
+        }
+    }
+
+    /// A flat file has nothing that could note changes.
+    private mutating func checkFeeds(_ job: JobFile, _ map: MapReader) {
+        for side in JobFile.Side.allCases where job.replica(side).source.scheme.isFlatFile {
+            let hint = "write change_feed: false for this side, or remove it"
+            if job.changeFeed(on: side) {
+                let own = job.replica(side).changeFeed == true
+                let path =
+                    own ? NodePath().key(side.rawValue).key("change_feed") : NodePath().key("change_feed")
+                report(
+                    at: positions[path.text] ?? map.item.position, path,
+                    "\(job.replica(side).label) is a flat file, which has no change feed", hint: hint)
+            }
+            for table in job.tables.listed where table.changeFeed == true {
+                let path = NodePath().key("tables").key(table.name).key("change_feed")
+                report(
+                    at: positions[path.text] ?? map.item.position, path,
+                    "\(job.replica(side).label) is a flat file, which has no change feed", hint: "remove it")
+            }
+        }
     }
 
     private mutating func label(_ item: Item) -> String? {

@@ -1,3 +1,5 @@
+public import Dovetail
+
 /// What a job file says: two replicas, the tables to keep in agreement, and the rules.
 ///
 /// This is the YAML as values and nothing more: no source is opened, no table looked up. What a file leaves
@@ -75,12 +77,21 @@ extension JobFile {
         public var source: SourceReference
         /// Whether changes are captured on this side; nil means as the job says.
         public var changeFeed: Bool?
+        /// The declared types of a flat file's columns; the others are found by looking.
+        public var types: [String: FieldType]
+        /// The declared delimiter of a CSV file; nil: the first lines tell it.
+        public var delimiter: Character?
 
         /// Makes a replica.
-        public init(label: String, source: SourceReference, changeFeed: Bool? = nil) {
+        public init(
+            label: String, source: SourceReference, changeFeed: Bool? = nil, types: [String: FieldType] = [:],
+            delimiter: Character? = nil
+        ) {
             self.label = label
             self.source = source
             self.changeFeed = changeFeed
+            self.types = types
+            self.delimiter = delimiter
         }
     }
 

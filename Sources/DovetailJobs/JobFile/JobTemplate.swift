@@ -7,11 +7,31 @@ public struct JobTemplate: Sendable, Equatable {
         public var label: String
         /// The source, such as `gpkg:data/vejle.gpkg`.
         public var source: String
+        /// The types that a flat file's columns were found to have, as comments.
+        public var types: [FoundType]
 
         /// Makes a side.
-        public init(label: String, source: String) {
+        public init(label: String, source: String, types: [FoundType] = []) {
             self.label = label
             self.source = source
+            self.types = types
+        }
+    }
+
+    /// The type of a column, where a look at its values told it.
+    public struct FoundType: Sendable, Equatable {
+        /// The column.
+        public var column: String
+        /// The type, as `types:` has it.
+        public var type: String
+        /// Why it is of this type.
+        public var reason: String
+
+        /// Makes a found type.
+        public init(column: String, type: String, reason: String) {
+            self.column = column
+            self.type = type
+            self.reason = reason
         }
     }
 
@@ -104,10 +124,10 @@ extension JobFile {
             left:
               label: \(YAMLText.value(template.left.label))
               source: \(YAMLText.scalar(template.left.source))
-            right:
+            \(template.left.typesText)right:
               label: \(YAMLText.value(template.right.label))
               source: \(YAMLText.scalar(template.right.source))
-
+            \(template.right.typesText)
             direction: both  # both · left-to-right · right-to-left
 
 
@@ -129,6 +149,22 @@ extension JobFile {
 
             """
         return yaml
+    }
+}
+
+extension JobTemplate.Replica {
+    /// What can be made a declaration by taking the signs of comments away.
+    fileprivate var typesText: String {
+        guard !types.isEmpty else { return "" }
+        var text = YAMLText.comment(
+            "Types as the values of the file show them; the first sync remembers them. To declare others:",
+            indent: "  ")
+        text += "  # types:\n"
+        for type in types {
+            let entry = "\(YAMLText.scalar(type.column)): \(type.type)"
+            text += "  #   \(entry)  # \(YAMLText.line(type.reason))\n"
+        }
+        return text
     }
 }
 

@@ -29,13 +29,16 @@ public struct SourceReference: Sendable, Hashable {
             }
         }
 
+        /// Whether a source of this scheme is a file of text, which is one table.
+        public var isFlatFile: Bool { self == .csv || self == .geojson }
+
         /// The endings of file names that tell this scheme.
         public var endings: [String] {
             switch self {
             case .gpkg: [".gpkg"]
             case .sqlite: [".sqlite", ".sqlite3", ".db"]
-            case .geojson: [".geojson"]
-            case .csv: [".csv"]
+            case .geojson: [".geojson", ".json", ".geojsonl", ".geojsons", ".ndjson"]
+            case .csv: [".csv", ".tsv"]
             case .postgresql, .nextgisweb, .gc2, .files: []
             }
         }
@@ -73,7 +76,9 @@ public struct SourceReference: Sendable, Hashable {
     public init(
         _ text: String, written: String? = nil, relativeTo folder: String, home: String? = nil
     ) throws(Failure) {
-        let (scheme, rest) = try Self.split(text)
+        let (scheme, rest) = try Self.split(text) { path in
+            SourceContent.scheme(of: FilePaths.resolve(path, relativeTo: folder, home: home))
+        }
         self.scheme = scheme
         self.rest = rest
         self.unmasked = text
@@ -130,7 +135,10 @@ extension SourceReference: CustomStringConvertible, CustomDebugStringConvertible
 }
 
 extension SourceReference {
-    private static func split(_ text: String) throws(Failure) -> (Scheme, String) {
+    /// - Parameter look: tells the scheme of a path by what is in the file.
+    private static func split(
+        _ text: String, _ look: (String) -> Scheme?
+    ) throws(Failure) -> (Scheme, String) {
         guard !text.contains("\0") else {
             throw Failure(message: "the source contains a NUL character", hint: "remove it")
         }
@@ -140,8 +148,9 @@ extension SourceReference {
             for scheme in Scheme.allCases where scheme.endings.contains(where: lower.hasSuffix) {
                 return (scheme, text)
             }
+            if let scheme = look(text) { return (scheme, text) }
             throw Failure(
-                message: "the source has no scheme and its ending tells none",
+                message: "the source has no scheme, and neither its ending nor its content tells one",
                 hint: "write one of \(knownForms.joined(separator: ", "))")
         }
         let rest = String(text.dropFirst(prefix.count + 1))

@@ -1,6 +1,7 @@
 public import DovetailEngine
 
 import Dovetail
+import DovetailFlatFiles
 import Foundation
 
 /// Turns a job file into a job that runs: replicas are opened and described, tables, fields and types fitted.
@@ -16,11 +17,16 @@ import Foundation
 public struct JobLoader: Sendable {
     private let file: JobFile
     private let factory: ReplicaFactory
+    private let onlyLooks: Bool
 
-    /// - Parameter factory: what makes replicas of sources.
-    public init(_ file: JobFile, factory: ReplicaFactory = .standard) {
+    /// - Parameters:
+    ///   - factory: what makes replicas of sources.
+    ///   - onlyLooks: whether the job is for one comparison and never for a run: records then need nothing by which a
+    ///     later run knows them.
+    public init(_ file: JobFile, factory: ReplicaFactory = .standard, onlyLooks: Bool = false) {
         self.file = file
         self.factory = factory
+        self.onlyLooks = onlyLooks
     }
 
     /// Opens both sides and maps them onto each other. Writes nothing.
@@ -29,10 +35,11 @@ public struct JobLoader: Sendable {
     /// - Throws: ``JobFileError`` with every problem; `RunHalted` when a side that an earlier run saw is
     ///   gone; `ReplicaError` when a side can't be read.
     public func load(state: JobState? = nil) async throws -> LoadedJob {
-        let replicas = try replicas()
+        let replicas = try replicas(state)
         do {
             let descriptions = try await describe(replicas, state: state)
-            var mapper = JobMapper(file, descriptions, known: Set((state?.layouts ?? [:]).keys))
+            var mapper = JobMapper(
+                file, descriptions, known: Set((state?.layouts ?? [:]).keys), onlyLooks: onlyLooks)
             let tables = mapper.map()
             guard mapper.problems.isEmpty else { throw JobFileError(problems: mapper.problems) }
             try await checkFilters(of: tables, replicas)
@@ -48,14 +55,16 @@ public struct JobLoader: Sendable {
         }
     }
 
-    private func replicas() throws -> Sides<any Replica> {
+    private func replicas(_ state: JobState?) throws -> Sides<any Replica> {
         var problems: [JobFileError.Problem] = []
         func make(_ side: JobFile.Side) throws -> (any Replica)? {
             let replica = file.replica(side)
             do {
                 return try factory.replica(
                     for: replica.source, named: "\(replica.label) (\(replica.source))",
-                    busyTimeout: file.busyTimeout)
+                    options: ReplicaFactory.Options(
+                        busyTimeout: file.busyTimeout,
+                        types: FlatFileTypes(replica, side.engineSide, state), delimiter: replica.delimiter))
             } catch let error as ReplicaFactory.Unusable {
                 problems.append(
                     file.problem(at: "\(side.rawValue).source", error.message, hint: error.hint))

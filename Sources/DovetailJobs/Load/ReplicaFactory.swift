@@ -1,4 +1,5 @@
 public import DovetailEngine
+public import DovetailFlatFiles
 import DovetailSQLite
 
 /// Makes the replica that a source names: one line per kind.
@@ -14,35 +15,58 @@ public struct ReplicaFactory: Sendable {
 
         init(_ scheme: SourceReference.Scheme) {
             message = "this version can't use \(scheme.rawValue): sources yet"
-            hint = "it can use gpkg:PATH and sqlite:PATH"
+            hint = "it can use gpkg:PATH, sqlite:PATH, geojson:PATH and csv:PATH"
         }
     }
 
-    private let make: @Sendable (SourceReference, String, Double) throws -> any Replica
+    /// What is said about a side beside its source.
+    public struct Options: Sendable {
+        /// Seconds to wait for a store that another program holds.
+        public var busyTimeout: Double
+        /// What is known of the columns of a flat file.
+        public var types: FlatFileTypes
+        /// The declared delimiter of a CSV file.
+        public var delimiter: Character?
+
+        /// Makes options; without arguments those of a source that nothing is said about.
+        public init(
+            busyTimeout: Double = 5, types: FlatFileTypes = FlatFileTypes(), delimiter: Character? = nil
+        ) {
+            self.busyTimeout = busyTimeout
+            self.types = types
+            self.delimiter = delimiter
+        }
+    }
+
+    private let make: @Sendable (SourceReference, String, Options) throws -> any Replica
 
     /// A factory of one's own: for tests, and for replicas that live in a program.
     ///
-    /// - Parameter make: given a source, the name that messages use, and the seconds to wait for a busy
-    ///   store.
-    public init(_ make: @escaping @Sendable (SourceReference, String, Double) throws -> any Replica) {
+    /// - Parameter make: given a source, the name that messages use, and what is said about the side.
+    public init(_ make: @escaping @Sendable (SourceReference, String, Options) throws -> any Replica) {
         self.make = make
     }
 
     /// The replica of a source. Nothing is opened yet.
     /// - Throws: ``Unusable``.
     public func replica(
-        for source: SourceReference, named name: String, busyTimeout: Double
+        for source: SourceReference, named name: String, options: Options = Options()
     ) throws -> any Replica {
-        try make(source, name, busyTimeout)
+        try make(source, name, options)
     }
 
     /// The replicas of this version.
-    public static let standard = ReplicaFactory { source, name, wait in
+    public static let standard = ReplicaFactory { source, name, options in
         let path = source.resolvedPath ?? source.rest
+        let wait = options.busyTimeout
         switch source.scheme {
         case .gpkg: return SQLiteReplica(path: path, kind: .geoPackage, name: name, busyTimeout: wait)
         case .sqlite: return SQLiteReplica(path: path, kind: .sqlite, name: name, busyTimeout: wait)
-        case .postgresql, .nextgisweb, .gc2, .geojson, .csv, .files: throw Unusable(source.scheme)
+        case .geojson: return FlatFileReplica(path: path, kind: .geoJSON, name: name, types: options.types)
+        case .csv:
+            let kind = FlatFileReplica.Kind.csv(delimiter: options.delimiter)
+            return FlatFileReplica(path: path, kind: kind, name: name, types: options.types)
+        case .postgresql, .nextgisweb, .gc2, .files: throw Unusable(source.scheme)
         }
     }
 }

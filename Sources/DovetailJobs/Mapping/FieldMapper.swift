@@ -167,7 +167,7 @@ struct FieldMapper {
         do {
             let fit = try TypeFit.fit(
                 candidate.columns.map(\.type), declared: candidate.said?.convert, direction: direction,
-                field: candidate.name)
+                field: candidate.name, isFound: candidate.columns.map { $0.typeReason != nil })
             let options = FieldOptions(
                 tolerance: candidate.said?.tolerance, unordered: candidate.said?.unordered ?? false,
                 unicode: candidate.said?.unicode == .nfc ? .nfc : .exact)
@@ -178,9 +178,16 @@ struct FieldMapper {
                     right: ColumnBinding(candidate.columns.right.name, conversion: fit.conversions.right)))
         } catch {
             let named = candidate.said == nil ? "field \(candidate.name): \(error.message)" : error.message
-            problems.append(file.problem(at: path, named, hint: error.hint))
+            problems.append(file.problem(at: path, named + reasons(candidate), hint: error.hint))
             return nil
         }
+    }
+
+    /// How the types of columns came about that no store declares.
+    private func reasons(_ candidate: Candidate) -> String {
+        Dovetail.Side.allCases.compactMap { side in
+            candidate.columns[side].typeReason.map { " (\(label(side)): \($0))" }
+        }.joined()
     }
 
     // MARK: Words

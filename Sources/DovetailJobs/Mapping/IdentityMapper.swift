@@ -11,12 +11,15 @@ struct IdentityMapper {
     let table: JobFile.Table
     let descriptions: Sides<TableDescription>
     let fields: [MappedField]
+    /// Whether no run follows, in which records would have to be known again.
+    let onlyLooks: Bool
     private(set) var problems: [JobFileError.Problem] = []
 
     init(
         _ file: JobFile, _ table: JobFile.Table, _ descriptions: Sides<TableDescription>,
-        _ fields: [MappedField]
+        _ fields: [MappedField], onlyLooks: Bool = false
     ) {
+        self.onlyLooks = onlyLooks
         self.file = file
         self.table = table
         self.descriptions = descriptions
@@ -103,6 +106,13 @@ struct IdentityMapper {
                     "\(label): records of \(descriptions[side].name) "
                         + "can't be told apart by content: \(reason)",
                     hint: "write match: [FIELD]")
+            }
+            if let reason = descriptions[side].contentReason, !onlyLooks {
+                isSound = false
+                report(
+                    "match",
+                    "\(label): records of \(descriptions[side].name) can't be matched by content: \(reason)",
+                    hint: "write match: [FIELD] with fields that identify a record")
             }
             if file.changeFeed(of: table, on: side.fileSide) {
                 isSound = false

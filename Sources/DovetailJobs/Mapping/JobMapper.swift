@@ -8,11 +8,17 @@ struct JobMapper {
     let descriptions: Sides<[TableDescription]>
     /// The tables that an earlier run has seen.
     let known: Set<String>
+    /// Whether the job is for one look, and no run follows.
+    let onlyLooks: Bool
     private(set) var problems: [JobFileError.Problem] = []
     private(set) var notes: [JobNote] = []
     private(set) var vanished: [(table: String, side: Side)] = []
 
-    init(_ file: JobFile, _ descriptions: Sides<[TableDescription]>, known: Set<String>) {
+    init(
+        _ file: JobFile, _ descriptions: Sides<[TableDescription]>, known: Set<String>,
+        onlyLooks: Bool = false
+    ) {
+        self.onlyLooks = onlyLooks
         self.file = file
         self.descriptions = descriptions
         self.known = known
@@ -77,7 +83,7 @@ struct JobMapper {
         let fields = fieldMapper.map()
         problems += fieldMapper.problems
         notes += fieldMapper.notes
-        var identityMapper = IdentityMapper(file, table, both, fields)
+        var identityMapper = IdentityMapper(file, table, both, fields, onlyLooks: onlyLooks)
         let identity = identityMapper.map()
         problems += identityMapper.problems
         if table.assigned != nil {

@@ -18,11 +18,16 @@ struct TypeFit: Equatable {
     /// - Parameters:
     ///   - declared: the conversion that the job file declares.
     ///   - direction: a one-way job asks only that the side that follows can hold what the other has.
+    ///   - isFound: the sides whose types were found by looking at values, and that hold others too.
     static func fit(
-        _ types: Sides<FieldType>, declared: JobFile.Conversion?, direction: Dovetail.Direction, field: String
+        _ types: Sides<FieldType>, declared: JobFile.Conversion?, direction: Dovetail.Direction,
+        field: String,
+        isFound: Sides<Bool> = Sides(left: false, right: false)
     ) throws(Misfit) -> TypeFit {
         switch declared {
-        case nil: return try plain(types, direction, field)
+        case nil:
+            if let type = found(types, isFound) { return TypeFit(type: type) }
+            return try plain(types, direction, field)
         case .bool?: return try bool(types)
         case .text?: return try text(types)
         case .multi?: return try multi(types)
@@ -49,6 +54,24 @@ struct TypeFit: Equatable {
             if fits { return TypeFit(type: direction == .rightToLeft ? right : left) }
         }
         throw misfit(left, right, field)
+    }
+
+    /// The type of two columns, of which at least one has its type from its values alone: it takes the type of the
+    /// other where all its values are of that one too. Nil where they are not.
+    private static func found(_ types: Sides<FieldType>, _ isFound: Sides<Bool>) -> FieldType? {
+        guard isFound.left || isFound.right, types.left != types.right else { return nil }
+        switch (types.left, types.right) {
+        case (.geometry(let a), .geometry(let b)):
+            guard a.srid == b.srid, !isMulti(a, of: b), !isMulti(b, of: a) else { return nil }
+            if isFound.left != isFound.right { return isFound.left ? types.right : types.left }
+            return .geometry(
+                GeometryKind(
+                    type: a.type == b.type ? a.type : "GEOMETRY", srid: a.srid, hasZ: a.hasZ || b.hasZ,
+                    hasM: a.hasM || b.hasM))
+        case (.int, .double), (.int, .decimal), (.double, .decimal): return isFound.left ? types.right : nil
+        case (.double, .int), (.decimal, .int), (.decimal, .double): return isFound.right ? types.left : nil
+        default: return nil
+        }
     }
 
     private static func misfit(_ left: FieldType, _ right: FieldType, _ field: String) -> Misfit {
@@ -111,6 +134,13 @@ struct TypeFit: Equatable {
                 return TypeFit(type: types.left, conversions: Sides(left: nil, right: .multi))
             }
             if a == b { return TypeFit(type: types.left) }
+            // A layer of any geometries may hold multi ones all the same; only someone who knows it can say so.
+            if isOpen(a, to: b) {
+                return TypeFit(type: types.right, conversions: Sides(left: .multi, right: nil))
+            }
+            if isOpen(b, to: a) {
+                return TypeFit(type: types.left, conversions: Sides(left: nil, right: .multi))
+            }
         }
         throw Misfit(
             message:
@@ -136,6 +166,12 @@ struct TypeFit: Equatable {
             true
         case .text, .bytes, .list, .geometry, .blob, .any: false
         }
+    }
+
+    private static func isOpen(_ any: GeometryKind, to single: GeometryKind) -> Bool {
+        any.type == "GEOMETRY" && ["POINT", "LINESTRING", "POLYGON"].contains(single.type)
+            && any.srid == single.srid
+            && any.hasZ == single.hasZ && any.hasM == single.hasM
     }
 
     private static func isMulti(_ multi: GeometryKind, of single: GeometryKind) -> Bool {

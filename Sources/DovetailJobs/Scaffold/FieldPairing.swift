@@ -65,7 +65,8 @@ struct FieldPairing {
         _ left: ColumnDescription, _ right: ColumnDescription, _ declared: JobFile.Conversion?
     ) throws(TypeFit.Misfit) -> TypeFit {
         try TypeFit.fit(
-            Sides(left: left.type, right: right.type), declared: declared, direction: .both, field: left.name)
+            Sides(left: left.type, right: right.type), declared: declared, direction: .both, field: left.name,
+            isFound: Sides(left: left.typeReason != nil, right: right.typeReason != nil))
     }
 
     private mutating func leaveOut(

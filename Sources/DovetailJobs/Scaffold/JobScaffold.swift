@@ -22,6 +22,8 @@ public struct JobScaffold: Sendable {
         public var tables: [TableTemplate]
         /// What was left out, and why.
         public var notes: [String]
+        /// The types that were found by looking at values, on sides that declare none.
+        public var types: (left: [JobTemplate.FoundType], right: [JobTemplate.FoundType])
     }
 
     /// - Parameter factory: what makes replicas of sources.
@@ -39,8 +41,8 @@ public struct JobScaffold: Sendable {
     public func draft(tables wanted: [String] = [], match: JobFile.Match? = nil) async throws -> Draft {
         let labels = Self.labels(sources)
         let replicas = try Sides(
-            left: factory.replica(for: sources.left, named: "\(sources.left)", busyTimeout: 5),
-            right: factory.replica(for: sources.right, named: "\(sources.right)", busyTimeout: 5))
+            left: factory.replica(for: sources.left, named: "\(sources.left)"),
+            right: factory.replica(for: sources.right, named: "\(sources.right)"))
         do {
             let draft = try await draft(replicas, labels, wanted, match)
             await replicas.left.close()
@@ -93,11 +95,23 @@ public struct JobScaffold: Sendable {
             await observations.left.finish()
             await observations.right.finish()
             tables = breakingReferences(tables, pairs)
-            return Draft(labels: (labels.left, labels.right), tables: tables, notes: notes)
+            let types = descriptions.map(Self.foundTypes)
+            return Draft(
+                labels: (labels.left, labels.right), tables: tables, notes: notes,
+                types: (types.left, types.right))
         } catch {
             await observations.left.finish()
             await observations.right.finish()
             throw error
+        }
+    }
+
+    private static func foundTypes(_ tables: [TableDescription]) -> [JobTemplate.FoundType] {
+        tables.flatMap(\.columns).compactMap { column in
+            guard let reason = column.typeReason else { return nil }
+            // A column without values has no type yet that could be declared.
+            let type = column.type == .any ? "text" : column.type.name
+            return JobTemplate.FoundType(column: column.name, type: type, reason: reason)
         }
     }
 
