@@ -90,7 +90,6 @@ private struct CSVSurveyor {
 
     mutating func survey() throws -> Survey {
         var dialect = try heading()
-        try checkDeclared()
         plain = names.map { _ in TypeInference(mixesIntoText: true) }
         all = plain
         let isKnown = names.map { types.type(of: $0) != nil }
@@ -212,15 +211,6 @@ private struct CSVSurveyor {
                     message: "two columns are called “\(name)”; give each a name of its own")
             }
             names.append(name)
-        }
-    }
-
-    private func checkDeclared() throws {
-        for name in types.declared.keys.sorted() where !names.contains(name) {
-            throw file.place.error(
-                .unsuitable,
-                "types: names “\(name)”, and \(file.place.path) has no such column; it has: "
-                    + names.joined(separator: ", "))
         }
     }
 }

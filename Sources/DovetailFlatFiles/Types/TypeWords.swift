@@ -42,7 +42,7 @@ public enum TypeWords {
 
 /// What is said about the columns of a flat file beside the file itself.
 public struct FlatFileTypes: Sendable, Hashable {
-    /// Types that a person declared, by column. They win.
+    /// Types that a person declared, by column. They win. In GeoJSON they make columns; in CSV the first line does.
     public var declared: [String: FieldType]
     /// Types by which an earlier run knew the columns: a value that came since then does not change them.
     public var remembered: [String: FieldType]

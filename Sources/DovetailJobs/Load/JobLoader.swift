@@ -38,6 +38,7 @@ public struct JobLoader: Sendable {
         let replicas = try replicas(state)
         do {
             let descriptions = try await describe(replicas, state: state)
+            try checkTypes(descriptions)
             var mapper = JobMapper(
                 file, descriptions, known: Set((state?.layouts ?? [:]).keys), onlyLooks: onlyLooks)
             let tables = mapper.map()
@@ -93,6 +94,22 @@ public struct JobLoader: Sendable {
         }
         if !gone.isEmpty { throw missing(gone, state: state) }
         return Sides(left: try described.left.get(), right: try described.right.get())
+    }
+
+    /// A type for a column that isn't there is a slip in its name.
+    private func checkTypes(_ descriptions: Sides<[TableDescription]>) throws {
+        var problems: [JobFileError.Problem] = []
+        for side in Dovetail.Side.allCases {
+            let columns = descriptions[side].flatMap { $0.columns.map(\.name) }
+            for name in file.replica(side.fileSide).types.keys.sorted() where !columns.contains(name) {
+                let path = NodePath().key(side.rawValue).key("types").key(name)
+                problems.append(
+                    file.problem(
+                        at: path.text, "the file has no column “\(name)”",
+                        hint: Spelling.hint(for: name, in: columns, otherwise: "its columns are")))
+            }
+        }
+        if !problems.isEmpty { throw JobFileError(problems: problems) }
     }
 
     /// A side that isn't there is a mistake in the file at first, and a halt once a run has seen it.
