@@ -70,7 +70,7 @@ let package = Package(
         .target(
             name: "DovetailJobs",
             dependencies: [
-                "Dovetail", "DovetailEngine", "DovetailFlatFiles", "DovetailSQLite",
+                "Dovetail", "DovetailEngine", "DovetailFlatFiles", "DovetailPostgres", "DovetailSQLite",
                 .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: strict),
@@ -124,7 +124,8 @@ let package = Package(
         .testTarget(
             name: "DovetailPostgresTests",
             dependencies: [
-                "CLibPQ", "Dovetail", "DovetailEngine", "DovetailPostgres", "DovetailTestPostgres",
+                "CLibPQ", "Dovetail", "DovetailConformance", "DovetailEngine", "DovetailPostgres",
+                "DovetailTestPostgres",
             ],
             swiftSettings: strict),
         .testTarget(
@@ -143,7 +144,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "DovetailCommandTests",
-            dependencies: ["DovetailCommand", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: [
+                "DovetailCommand", "DovetailTestPostgres", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
             swiftSettings: strict),
     ]
 )

@@ -13,3 +13,9 @@ struct MemoryConformanceTests {
         try await check.run(MemoryHarness(addsUpDigests: true))
     }
 }
+
+@Suite("Conformance of the state store in memory")
+struct MemoryStateConformanceTests {
+    @Test("Memory", arguments: StateStoreConformance.checks)
+    func conforms(check: StateStoreCheck) async throws { try await check.run(MemoryStateHarness()) }
+}

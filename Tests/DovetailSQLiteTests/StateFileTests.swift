@@ -1,4 +1,5 @@
 import Dovetail
+import DovetailConformance
 import DovetailEngine
 import Foundation
 import GRDB
@@ -203,36 +204,6 @@ struct StateFileTests: StateSuite {
         }
     }
 
-    @Test("opened for reading follows the one who writes, and is never written")
-    func reading() async throws {
-        try await withStateFolder { folder in
-            let path = folder + "/job.state"
-            let writer = try SQLiteStateStore.open(path: path, job: "job")
-            let reader = try SQLiteStateStore.openForReading(path: path, job: "job")
-            let records = (0..<2000).map {
-                agreed(Int64($0), "a tree with a long name", rightLocator: key(Int64(-$0)).bytes)
-            }
-            var memory = Memory()
-            memory.agreed = records.map { (trees, $0) }
-            memory.conflicts = [conflict(9999, left: "l", right: "r")]
-            try await writer.run(memory)
-            #expect(try await reader.allBase() == records)
-            // Nobody made the order of the right locators yet, and the reader may not.
-            #expect(
-                try await reader.allBase(mirrored: true) == records.reversed().compactMap(\.seenFromRight))
-            #expect(try await reader.conflicts() == memory.conflicts)
-            let error = await #expect(throws: StateError.self) {
-                try await reader.decide([memory.conflicts[0].id: nil])
-            }
-            guard case .forbidden? = error else {
-                Issue.record("\(String(describing: error))")
-                return
-            }
-            await reader.close()
-            await writer.close()
-        }
-    }
-
     @Test("that can't grow leaves the store as it was, and usable")
     func full() async throws {
         try await withStateFolder { folder in
@@ -261,19 +232,4 @@ struct StateFileTests: StateSuite {
         }
     }
 
-    @Test("remembers what was done even when the task is cancelled")
-    func cancelled() async throws {
-        try await withStateFolder { folder in
-            let store = try SQLiteStateStore.open(path: folder + "/job.state", job: "job")
-            let run = try await store.begin(start(1))
-            let task = Task {
-                withUnsafeCurrentTask { $0?.cancel() }
-                try await store.remember(.agreeing(agreed(1, "a")), run: run)
-                try await store.finish(end(), run: run)
-            }
-            try await task.value
-            #expect(try await store.baseCount(of: trees) == 1)
-            await store.close()
-        }
-    }
 }

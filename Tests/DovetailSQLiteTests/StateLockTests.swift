@@ -1,4 +1,5 @@
 import Dovetail
+import DovetailConformance
 import DovetailEngine
 import Foundation
 import Testing
@@ -7,60 +8,6 @@ import Testing
 
 @Suite("The lock of a job")
 struct StateLockTests: StateSuite {
-    private let me = LockOwner(
-        process: 4711, host: "office", user: "anna", command: "dovetail sync", since: 5)
-    private let other = LockOwner(
-        process: 12, host: "office", user: "bo", command: "dovetail serve", since: 6)
-
-    @Test("is held by one run at a time, and says by whom", arguments: StateStoreKind.allCases)
-    func exclusive(_ kind: StateStoreKind) async throws {
-        try await kind.withStore { store in
-            try await store.lock(as: me, patience: 0)
-            let error = await #expect(throws: StateError.self) {
-                try await store.lock(as: other, patience: 0.05)
-            }
-            guard case .locked(let owner)? = error else {
-                Issue.record("\(String(describing: error))")
-                return
-            }
-            #expect(owner == me)
-            await store.unlock()
-            try await store.lock(as: other, patience: 0)
-            await store.unlock()
-        }
-    }
-
-    @Test("keeps out another process's store, and comes free with close")
-    func acrossStores() async throws {
-        try await withStateFolder { folder in
-            let first = try SQLiteStateStore.open(path: folder + "/job.state", job: "job")
-            let second = try SQLiteStateStore.open(path: folder + "/job.state", job: "job")
-            try await first.lock(as: me, patience: 0)
-            let error = await #expect(throws: StateError.self) {
-                try await second.lock(as: other, patience: 0)
-            }
-            #expect(error?.description.contains("process 4711 on office (anna, dovetail sync)") == true)
-            await first.close()
-            try await second.lock(as: other, patience: 0)
-            await second.close()
-        }
-    }
-
-    @Test("is waited for")
-    func patience() async throws {
-        try await withStateFolder { folder in
-            let first = try SQLiteStateStore.open(path: folder + "/job.state", job: "job")
-            let second = try SQLiteStateStore.open(path: folder + "/job.state", job: "job")
-            try await first.lock(as: me, patience: 0)
-            async let taken: Void = second.lock(as: other, patience: 20)
-            try await Task.sleep(for: .milliseconds(150))
-            await first.unlock()
-            try await taken
-            await second.close()
-            await first.close()
-        }
-    }
-
     @Test("is not inherited by programs that are started meanwhile")
     func inherited() async throws {
         try await withStateFolder { folder in
@@ -126,14 +73,6 @@ struct StateLockTests: StateSuite {
             try await store.lock(as: me, patience: 10)
             #expect(LockFile.isHeld(path + ".lock").by == me)
             await store.close()
-        }
-    }
-
-    @Test("can't be taken through a store that only reads")
-    func reading() async throws {
-        try await withStateFolder { folder in
-            let store = try SQLiteStateStore.openForReading(path: folder + "/job.state", job: "job")
-            await #expect(throws: StateError.self) { try await store.lock(as: me, patience: 0) }
         }
     }
 

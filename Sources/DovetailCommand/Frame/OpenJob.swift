@@ -49,7 +49,7 @@ struct OpenJob {
     ) async throws -> Result {
         let path = try JobPath.find(reference)
         let file = try JobFile.load(path: path)
-        let reading = try file.openStateForReading()
+        let reading = try await file.openStateForReading()
         let stored: JobState
         do {
             stored = try await reading.load()
@@ -69,7 +69,7 @@ struct OpenJob {
         if writing {
             await reading.close()
             do {
-                state = try file.openState()
+                state = try await file.openState()
             } catch {
                 await loaded.close()
                 throw error
@@ -115,8 +115,7 @@ struct RememberedJob {
     ) async throws -> Result {
         let path = try JobPath.find(reference)
         let file = try JobFile.load(path: path)
-        let exists = FileManager.default.fileExists(atPath: try file.statePath())
-        let state = try writing && exists ? file.openState() : file.openStateForReading()
+        let state = try await writing ? file.openExistingState() : file.openStateForReading()
         do {
             let result = try await work(RememberedJob(path: path, file: file, state: state))
             await state.close()

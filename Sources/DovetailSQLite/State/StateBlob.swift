@@ -1,3 +1,4 @@
+import DovetailEngine
 import Foundation
 import GRDB
 

@@ -233,11 +233,5 @@ struct StateFile {
     }
 }
 
-/// Why a state file can't be trusted.
-struct StateDamage: Error, CustomStringConvertible {
-    let description: String
-    init(_ description: String) { self.description = description }
-}
-
 /// `open` of the C library, which a method of the same name hides.
 private func openForHeader(_ path: String) -> Int32 { open(path, O_RDONLY | O_CLOEXEC) }

@@ -1,0 +1,25 @@
+import Dovetail
+import DovetailEngine
+
+/// The lock of a job, as every state store keeps it.
+struct StateLockChecks: StateSuite {
+    static let all: [StateStoreCheck] = [
+        StateStoreCheck(
+            "the lock of a job is held by one run at a time, and says by whom"
+        ) { try await StateLockChecks().exclusive($0) }
+    ]
+
+    func exclusive(_ store: any StateStore) async throws {
+        try await store.lock(as: me, patience: 0)
+        let error = try await refused {
+            try await store.lock(as: other, patience: 0.05)
+        }
+        guard case .locked(let owner) = error else {
+            throw ConformanceFailure(description: "it says: \(error)")
+        }
+        try same(owner, me)
+        await store.unlock()
+        try await store.lock(as: other, patience: 0)
+        await store.unlock()
+    }
+}
