@@ -270,6 +270,10 @@ public actor PostgresStateStore: StateStore {
         let work = Task.detached {
             try await connection.perform { session in
                 let result = Result { try body(session) }
+                if case .failure(let failure as PostgresFailure) = result, failure.sqlState.isEmpty {
+                    // The server did not say it: libpq may not have noticed yet that nobody is there any more.
+                    _ = try? session.run("SELECT 1")
+                }
                 return (result: result, isOpen: session.isOpen)
             }
         }
@@ -277,6 +281,9 @@ public actor PostgresStateStore: StateStore {
         if !done.isOpen { lose(connection) }
         do {
             return try done.result.get()
+        } catch var failure as PostgresFailure {
+            if !done.isOpen { failure.connectionLost = true }
+            throw await translated(failure)
         } catch {
             throw await translated(error)
         }

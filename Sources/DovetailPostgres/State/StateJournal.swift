@@ -51,7 +51,7 @@ struct StateJournal {
     func note(_ memory: Memory, run: Int64) throws {
         for (place, outcomes) in Outcomes.grouped(memory) {
             guard let table = try rows.table(place.table) else { continue }
-            try rows.execute(
+            try rows.join(
                 """
                 UPDATE \(changes) AS c SET outcome = o.outcome,
                     reason = CASE WHEN o.reason <> '' THEN substr(o.reason, 2) END
@@ -74,7 +74,7 @@ struct StateJournal {
         for (table, key) in memory.gone { proven[table, default: []].insert(key) }
         for (name, keys) in proven {
             guard let table = try rows.table(name) else { continue }
-            try rows.execute(
+            try rows.join(
                 """
                 UPDATE \(changes) AS c SET outcome = $4, reason = $5 FROM unnest($3::bytea[]) AS k(key)
                 WHERE c.job = $1 AND c.outcome = 'open' AND c.tbl = $2 AND c.key = k.key AND c.place < $6

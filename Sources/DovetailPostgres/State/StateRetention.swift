@@ -39,7 +39,7 @@ struct StateRetention {
         var last: Int64 = -1
         while true {
             let changes = try journal.closed(after: last, notUnder: rule)
-            guard let end = changes.last?.place else { return }
+            guard let first = changes.first?.place, let end = changes.last?.place else { return }
             last = end
             var places: [String] = []
             var contents: [[UInt8]] = []
@@ -53,14 +53,17 @@ struct StateRetention {
                 contents.append(redacted.entry.stateBytes)
                 reasons.append(redacted.reason.map { "=" + $0 } ?? "")
             }
-            try rows.execute(
+            try rows.join(
                 """
                 UPDATE \(rows.schema).changes AS c SET content = r.content, redaction = $2,
                     reason = CASE WHEN r.reason <> '' THEN substr(r.reason, 2) END
                 FROM unnest($3::text[], $4::bytea[], $5::text[]) AS r(place, content, reason)
-                WHERE c.job = $1 AND c.place = r.place::bigint
+                WHERE c.job = $1 AND c.place >= $6 AND c.place <= $7 AND c.place = r.place::bigint
                 """,
-                [.int(rows.job), .int(rule), .texts(places), .byteArrays(contents), .texts(reasons)])
+                [
+                    .int(rows.job), .int(rule), .texts(places), .byteArrays(contents), .texts(reasons),
+                    .int(first), .int(end),
+                ])
         }
     }
 }

@@ -19,6 +19,16 @@ struct StateRows {
         try session.execute(sql, parameters).bool(0, 0) ?? false
     }
 
+    /// Runs a statement that joins rows with a list of keys. The server can't know how many rows of a table that just
+    /// grew it will meet, and a loop within a loop would take minutes.
+    @discardableResult
+    func join(_ sql: String, _ parameters: [Parameter]) throws -> ResultRows {
+        try session.run("SET LOCAL enable_nestloop = off")
+        let result = try session.execute(sql, parameters)
+        try session.run("SET LOCAL enable_nestloop = on")
+        return result
+    }
+
     // MARK: Tables by their short numbers
 
     func table(_ name: String) throws -> Int64? {

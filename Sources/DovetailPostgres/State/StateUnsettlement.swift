@@ -25,7 +25,7 @@ struct StateUnsettlement {
     }
 
     private func delete(_ keys: some Sequence<RecordKey>, from unsettled: String, _ table: Int64) throws {
-        try rows.execute(
+        try rows.join(
             """
             DELETE FROM \(rows.schema).\(unsettled) AS u USING unnest($2::bytea[]) AS k(key)
             WHERE u.tbl = $1 AND sha256(u.key) = sha256(k.key)
@@ -74,7 +74,7 @@ struct StateUnsettlement {
         _ keys: [RecordKey], _ unsettled: String, _ columns: String, _ table: Int64,
         _ read: (ResultRows, Int) throws -> (RecordKey, Record)
     ) throws -> [RecordKey: Record] {
-        let found = try rows.execute(
+        let found = try rows.join(
             """
             SELECT \(columns) FROM \(rows.schema).\(unsettled) AS u
             WHERE u.tbl = $1 AND sha256(u.key) IN (SELECT sha256(k.key) FROM unnest($2::bytea[]) AS k(key))
@@ -220,7 +220,7 @@ struct StateUnsettlement {
             }
         }
         for (table, decided) in decided {
-            try rows.execute(
+            try rows.join(
                 """
                 UPDATE \(rows.schema).conflicts AS u SET resolution = NULLIF(d.resolution, ''::bytea)
                 FROM unnest($2::bytea[], $3::bytea[]) AS d(key, resolution)
