@@ -139,12 +139,6 @@ import Testing
         #expect(refused.status == 2)
         #expect(refused.err.contains("this version can't use postgresql: sources yet"))
         #expect(!refused.err.contains("topsecret"))
-        try place.twoSides()
-        try place.job("state: postgresql://sync:topsecret@localhost/state")
-        let state = try place.run("plan", "job")
-        #expect(state.status == 2)
-        #expect(state.err.contains("this version keeps its memory in a file only"))
-        #expect(!state.err.contains("topsecret"))
     }
 
     @Test func `a locked file is named, and nothing is written`() throws {

@@ -71,6 +71,8 @@ struct StateOpeningTests: StateSuite {
         #expect(
             try schema(plain + "?sslmode=require&schema=x&connect_timeout=3")
                 == ["x", plain + "?sslmode=require&connect_timeout=3"])
+        #expect(try schema("service=x schema=y") == ["y", "service=x"])
+        #expect(try schema("password='a schema=b' user=u") == ["dovetail", "password='a schema=b' user=u"])
         #expect(try PostgresStateAddress(plain).display == "postgresql://me@host/db, schema dovetail")
         let long = String(repeating: "x", count: 64)
         for wrong in [

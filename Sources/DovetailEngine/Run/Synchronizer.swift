@@ -355,7 +355,7 @@ public struct Synchronizer: Sendable {
             StateError.failed(
                 store: state.name,
                 message:
-                    "\(error); move the state file aside and run again: the sides then meet as for the first time"
+                    "\(error); put this memory aside and run again: the sides then meet as for the first time"
             )
         case is CancellationError: RunInterrupted()
         default: error

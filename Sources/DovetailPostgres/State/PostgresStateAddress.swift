@@ -3,6 +3,7 @@
 /// ```
 /// postgresql://sync@db.example.org/fkg                     the schema dovetail
 /// postgresql://sync@db.example.org/fkg?schema=benches      another one
+/// service=fkg schema=benches                               libpq's other form
 /// ```
 ///
 /// `schema` is Dovetail's own; everything else in the address is libpq's.
@@ -23,23 +24,38 @@ public struct PostgresStateAddress: Sendable {
     /// What output calls it, without credentials.
     public var display: String { "\(settings.display), schema \(schema.text)" }
 
-    /// - Parameter url: `postgresql://…`, as libpq reads it, with `schema=NAME` among its parameters or without.
-    public init(_ url: String) throws(Mistake) {
-        var schema: String?
-        var conninfo = url
-        if let mark = url.firstIndex(of: "?") {
-            var others: [Substring] = []
-            for part in url[url.index(after: mark)...].split(separator: "&") {
-                guard part.hasPrefix("schema=") else {
-                    others.append(part)
-                    continue
-                }
-                guard schema == nil else { throw Mistake(description: "names two schemas") }
-                schema = try Self.decoded(part.dropFirst("schema=".count))
+    /// - Parameter text: `postgresql://…` or `key=value` pairs, as libpq reads them, with `schema=NAME` among its
+    ///   parameters or without.
+    public init(_ text: String) throws(Mistake) {
+        let (conninfo, names) = text.contains("://") ? Self.takenFromURL(text) : Self.takenFromPairs(text)
+        guard names.count < 2 else { throw Mistake(description: "names two schemas") }
+        let name: String? = if let name = names.first { try Self.decoded(name) } else { nil }
+        try self.init(conninfo: conninfo, schema: name ?? Self.defaultSchema)
+    }
+
+    private static func takenFromURL(_ url: String) -> (conninfo: String, names: [Substring]) {
+        guard let mark = url.firstIndex(of: "?") else { return (url, []) }
+        let parts = url[url.index(after: mark)...].split(separator: "&")
+        let others = parts.filter { !$0.hasPrefix("schema=") }
+        return (
+            url[..<mark] + (others.isEmpty ? "" : "?" + others.joined(separator: "&")),
+            parts.filter { $0.hasPrefix("schema=") }.map { $0.dropFirst("schema=".count) }
+        )
+    }
+
+    /// A word outside of quotes; with spaces in its name the schema needs a URL.
+    private static func takenFromPairs(_ text: String) -> (conninfo: String, names: [Substring]) {
+        var (conninfo, names) = ("", [Substring]())
+        var isQuoted = false
+        for word in text.split(separator: " ", omittingEmptySubsequences: false) {
+            if !isQuoted, word.hasPrefix("schema=") {
+                names.append(word.dropFirst("schema=".count))
+            } else {
+                conninfo += (conninfo.isEmpty ? "" : " ") + word
             }
-            conninfo = String(url[..<mark]) + (others.isEmpty ? "" : "?" + others.joined(separator: "&"))
+            if word.count(where: { $0 == "'" }) % 2 == 1 { isQuoted.toggle() }
         }
-        try self.init(conninfo: conninfo, schema: schema ?? Self.defaultSchema)
+        return (conninfo, names)
     }
 
     /// - Parameter conninfo: a URL or key=value pairs, as libpq reads them.

@@ -55,6 +55,9 @@ struct StateBase {
             CREATE TEMP TABLE IF NOT EXISTS dovetail_base_incoming (
                 key bytea, "left" bytea, rest bytea, link bytea) ON COMMIT DELETE ROWS
             """)
+        // It is emptied by the commit, which costs less than a TRUNCATE in each transaction.
+        if rows.incoming.isUsed { try rows.session.run("TRUNCATE \(Self.incoming)") }
+        rows.incoming.isUsed = true
         _ = try rows.session.copyIn(
             #"COPY \#(Self.incoming) (key, "left", rest, link) FROM STDIN (FORMAT binary)"#
         ) {
@@ -85,7 +88,6 @@ struct StateBase {
             UPDATE \(rows.schema).tables SET records = records + (SELECT count(*) FROM written WHERE is_new)
             WHERE id = $1
             """, [.int(table)])
-        try rows.session.run("TRUNCATE \(Self.incoming)")
     }
 
     func delete(_ keys: some Sequence<RecordKey>) throws {

@@ -57,12 +57,10 @@ actor StateBaseCursor: RecordCursor {
     private static func batch(_ session: Session, mirrored: Bool, hasHeader: Bool) throws -> RecordBatch? {
         var builder = BatchBuilder(capacity: batchBytes + batchBytes / 8)
         var isFirst = hasHeader
-        while builder.byteCount < batchBytes {
-            let row: Void? = try session.nextCopyData { message in
-                try append(message, isFirst, mirrored, to: &builder)
-            }
-            guard row != nil else { break }
+        _ = try session.readCopyData { message in
+            try append(message, isFirst, mirrored, to: &builder)
             isFirst = false
+            return builder.byteCount < batchBytes
         }
         return builder.count > 0 ? builder.seal() : nil
     }

@@ -8,6 +8,12 @@ struct StateRows {
     let session: Session
     let schema: SchemaName
     let job: Int64
+    let incoming = Incoming()
+
+    /// Whether the transaction has filled the temporary table of incoming records.
+    final class Incoming {
+        var isUsed = false
+    }
 
     @discardableResult
     func execute(_ sql: String, _ parameters: [Parameter] = []) throws -> ResultRows {
