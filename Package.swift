@@ -75,11 +75,23 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // Floor 4: pages that show what changed.
+        .target(
+            name: "DovetailPages",
+            dependencies: ["Dovetail", "DovetailEngine"],
+            resources: [
+                .embedInCode("Assets/page.css"), .embedInCode("Assets/print.css"),
+                .embedInCode("Assets/list.js"), .embedInCode("Assets/projection.js"),
+                .embedInCode("Assets/drawing.js"), .embedInCode("Assets/map.js"),
+                .embedInCode("Assets/page.js"),
+            ],
+            swiftSettings: strict),
+
         // Floor 5: the command.
         .executableTarget(
             name: "DovetailCommand",
             dependencies: [
-                "Dovetail", "DovetailEngine", "DovetailJobs",
+                "Dovetail", "DovetailEngine", "DovetailJobs", "DovetailPages",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

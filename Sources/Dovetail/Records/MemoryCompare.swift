@@ -4,7 +4,7 @@
     internal import Darwin
 #endif
 
-/// `memcmp`: the one thing the core takes from the C library.
+/// `memcmp`: with the angles of arcs, the one thing the core takes from the C library.
 @inline(__always)
 func memoryCompare(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ count: Int) -> Int {
     Int(memcmp(a, b, count))

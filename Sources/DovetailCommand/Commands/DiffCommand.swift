@@ -2,6 +2,7 @@ import ArgumentParser
 import Dovetail
 import DovetailEngine
 import DovetailJobs
+import DovetailPages
 import Foundation
 
 /// `dovetail diff LEFT RIGHT`
@@ -27,9 +28,11 @@ struct DiffCommand: AsyncParsableCommand {
     var fields: String?
     @Option(name: .long, help: "Show at most this many differences per table.")
     var limit = 20
+    @OptionGroup var page: PageOptions
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
+        let pageFile = try page.file()
         let here = FileManager.default.currentDirectoryPath
         let sources = (
             left: try SourceReference(left, relativeTo: here),
@@ -59,7 +62,13 @@ struct DiffCommand: AsyncParsableCommand {
             let tables = try await compare(loaded, progress)
             progress.end()
             await loaded.close()
-            try show(tables, draft)
+            if let pageFile {
+                try await ComparisonPage(
+                    tables, labels: Sides(left: draft.labels.left, right: draft.labels.right),
+                    made: Clock.now
+                ).write(to: pageFile)
+            }
+            try show(tables, draft, pageFile)
         } catch {
             progress.end()
             await loaded.close()
@@ -97,10 +106,18 @@ struct DiffCommand: AsyncParsableCommand {
         let synchronizer = Synchronizer(
             job: loaded.job, state: MemoryStateStore(), owner: .thisProcess, clock: { Clock.now },
             events: { progress.receive($0) })
-        return try await synchronizer.verify(examples: max(0, limit), proving: false).tables
+        let examples = page.html == nil ? limit : max(limit, ComparisonPage.limit)
+        return try await synchronizer.verify(examples: max(0, examples), proving: false).tables
     }
 
-    private func show(_ tables: [TableVerification], _ draft: JobScaffold.Draft) throws {
+    private func show(_ tables: [TableVerification], _ draft: JobScaffold.Draft, _ pageFile: PageFile?) throws
+    {
+        // A page holds more than a terminal.
+        let tables = tables.map { table in
+            var table = table
+            table.examples = Array(table.examples.prefix(max(0, limit)))
+            return table
+        }
         let labels = Sides(left: draft.labels.left, right: draft.labels.right)
         let agrees = tables.allSatisfy { $0.counts.differences == 0 }
         if output.json {
@@ -111,6 +128,7 @@ struct DiffCommand: AsyncParsableCommand {
             if table.isEmpty {
                 for note in draft.notes { Console.line(Paint.stdout.dim("note: ") + Safe.line(note)) }
             }
+            PageOptions.say(pageFile)
             Console.line(agrees ? "Both are equal." : "They differ.")
         }
         try (agrees ? ExitStatus.agreed : .waiting).end()

@@ -2,6 +2,7 @@ import ArgumentParser
 import Dovetail
 import DovetailEngine
 import DovetailJobs
+import DovetailPages
 import Foundation
 
 /// `dovetail plan JOB`
@@ -13,22 +14,31 @@ struct PlanCommand: AsyncParsableCommand {
     @OptionGroup var argument: JobArgument
     @Option(name: .shortAndLong, help: "Save the plan for: dovetail apply.", completion: .file())
     var out: String?
+    @OptionGroup var page: PageOptions
     @OptionGroup var list: ListOptions
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
+        let file = try page.file()
         try await OpenJob.with(argument.job, writing: false, output) { job in
             let plan = try await job.synchronizer.plan()
             job.progress.end()
             if let out { try save(plan, to: out) }
+            if let file {
+                try await PlanPage(
+                    plan, direction: job.direction, notes: job.loaded.notes.map(\.words), made: Clock.now
+                ).write(to: file)
+            }
             if output.json {
-                try PlanJSON.write(plan, notes: job.loaded.notes, out: out, limit: list.shown)
+                try PlanJSON.write(
+                    plan, notes: job.loaded.notes, out: out, html: file?.path, limit: list.shown)
                 return
             }
             let labels = plan.labels.safe
             Console.line("\(job.file.job): \(Words.heading(labels, job.direction))")
             Notes.print(job.loaded.notes)
             try PlanPrinter(labels: plan.labels, limit: list.shown).printPlan(plan)
+            PageOptions.say(file)
             if let out {
                 Console.line(
                     "Saved as \(Safe.line(out)); "
@@ -66,21 +76,17 @@ struct PlanCommand: AsyncParsableCommand {
 
 extension OpenJob {
     /// Which way the job's changes go.
-    var direction: Direction {
-        switch file.direction {
-        case .both: .both
-        case .leftToRight: .leftToRight
-        case .rightToLeft: .rightToLeft
-        }
-    }
+    var direction: Direction { file.direction.engineDirection }
 }
 
 /// Prints what is worth knowing about a job.
 enum Notes {
     static func print(_ notes: [JobNote]) {
-        for note in notes {
-            let table = note.table.map { Safe.line($0) + ": " } ?? ""
-            Console.line(Paint.stdout.dim("note: ") + table + Safe.line(note.message))
-        }
+        for note in notes { Console.line(Paint.stdout.dim("note: ") + Safe.line(note.words)) }
     }
+}
+
+extension JobNote {
+    /// With the table that it is about.
+    var words: String { table.map { "\($0): \(message)" } ?? message }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Dovetail
 import DovetailEngine
 import DovetailJobs
+import DovetailPages
 
 /// `dovetail runs JOB [RUN]`
 struct RunsCommand: AsyncParsableCommand {
@@ -13,13 +14,28 @@ struct RunsCommand: AsyncParsableCommand {
     var run: Int64?
     @Option(name: .long, help: "Show at most this many runs, or changes of a run.")
     var limit: Int?
+    @OptionGroup var page: PageOptions
     @OptionGroup var output: OutputOptions
 
+    func validate() throws {
+        if page.html != nil, run == nil { throw ValidationError("--html shows one run; give its number too") }
+    }
+
     func run() async throws {
+        let file = try page.file()
         try await RememberedJob.with(argument.job) { job in
             let history = HistoryPrinter(job: job, json: output.json)
             if let run {
+                if let file {
+                    try await RunPage(
+                        try await history.find(run), of: job.file.job, labels: job.labels,
+                        direction: job.file.direction.engineDirection,
+                        tables: job.file.tables.listed.map(\.name),
+                        retention: job.file.history.retention, state: job.state
+                    ).write(to: file)
+                }
                 try await history.printRun(run, limit: max(0, limit ?? .max))
+                if !output.json { PageOptions.say(file) }
             } else {
                 try await history.printRuns(limit: max(0, limit ?? 20))
             }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Dovetail
 import DovetailEngine
 import DovetailJobs
+import DovetailPages
 import Foundation
 
 /// A command that was given something it can't use.
@@ -26,6 +27,8 @@ struct Failure {
         case let error as SourceReference.Failure: self.init(.wrong, "source", error.description)
         case let error as PlanFileError: self.init(.wrong, "plan-file", error.description)
         case let error as PlanLineError: self.init(.wrong, "plan-file", error.description)
+        case let error as PageFileError:
+            self.init(error.kind == .place ? .wrong : .failed, "page", error.description)
         case let error as UndoError: self.init(.wrong, "undo", error.description)
         case let error as RunHalted:
             self.init(.limited, "halted", "stopped before anything was written:\n\(error.description)")

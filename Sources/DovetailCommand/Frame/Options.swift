@@ -1,5 +1,6 @@
 import ArgumentParser
 import DovetailEngine
+import DovetailPages
 
 /// What every command understands.
 struct OutputOptions: ParsableArguments {
@@ -53,4 +54,21 @@ struct ListOptions: ParsableArguments {
     var all = false
 
     var shown: Int { all ? .max : max(0, limit) }
+}
+
+/// Where a page goes.
+struct PageOptions: ParsableArguments {
+    @Option(
+        name: .long,
+        help: "Write a page for a browser: one file with every change, conflicts, and a map.",
+        completion: .file(extensions: ["html"]))
+    var html: String?
+
+    /// - Throws: ``PageFileError`` before any work, when the place can't be written to.
+    func file() throws -> PageFile? { try html.map { try PageFile($0) } }
+
+    /// Says where the page is.
+    static func say(_ file: PageFile?) {
+        if let file { Console.line("The page is \(Safe.line(file.path)); open it in a browser.") }
+    }
 }

@@ -25,9 +25,9 @@ struct HistoryPrinter {
         for run in runs { Console.line(line(of: run)) }
     }
 
-    /// One run with its changes, which are streamed.
-    /// - Throws: ``UsageFailure`` when the history does not know the run.
-    func printRun(_ number: Int64, limit: Int) async throws {
+    /// One run.
+    /// - Throws: ``UsageFailure`` when the history does not know it.
+    func find(_ number: Int64) async throws -> RunRecord {
         let runs = try await job.state.runs(limit: .max)
         guard let run = runs.first(where: { $0.number == number }) else {
             let known =
@@ -35,6 +35,13 @@ struct HistoryPrinter {
                 ? "there is none yet" : "the history has runs \(runs.last?.number ?? 0) to \(runs[0].number)"
             throw UsageFailure("there is no run \(number); \(known)")
         }
+        return run
+    }
+
+    /// One run with its changes, which are streamed.
+    /// - Throws: ``UsageFailure`` when the history does not know the run.
+    func printRun(_ number: Int64, limit: Int) async throws {
+        let run = try await find(number)
         if json {
             Console.raw(
                 String(JSON.text(OneRunJSON(job: job.file.job, run: RunJSON(run))).dropLast())

@@ -13,6 +13,7 @@ enum PlanJSON {
         var halts: [HaltJSON]
         var notes: [JobNote]
         var out: String?
+        var html: String?
     }
 
     private struct TableHead: Encodable {
@@ -22,12 +23,14 @@ enum PlanJSON {
     }
 
     /// - Parameter limit: entries written per table and decision.
-    static func write(_ plan: Plan, notes: [JobNote], out: String?, limit: Int) throws {
+    static func write(
+        _ plan: Plan, notes: [JobNote], out: String?, html: String? = nil, limit: Int
+    ) throws {
         let head = Head(
             job: plan.job, left: plan.labels.left, right: plan.labels.right, quiet: plan.isQuiet,
             meetsAnew: plan.meetsAnew, halts: plan.halts.map { HaltJSON($0, labels: plan.labels) },
             notes: notes,
-            out: out)
+            out: out, html: html)
         open(head, then: "tables")
         var isFirst = true
         for name in plan.tableNames {

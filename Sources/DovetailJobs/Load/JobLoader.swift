@@ -46,7 +46,7 @@ public struct JobLoader: Sendable {
             try await checkFilters(of: tables, replicas)
             let job = SyncJob(
                 name: file.job, labels: Sides(left: file.left.label, right: file.right.label),
-                replicas: replicas, tables: tables, limits: limits, retention: retention,
+                replicas: replicas, tables: tables, limits: limits, retention: file.history.retention,
                 lockPatience: file.lockWait ?? 0, vanished: mapper.vanished)
             return LoadedJob(file: file, job: job, descriptions: descriptions, notes: mapper.notes)
         } catch {
@@ -167,16 +167,17 @@ public struct JobLoader: Sendable {
             deleteShare: share, deleteNumber: deletes?.number, changes: file.limits.changes,
             stopsOnEmptySide: file.limits.onEmptySide == .stop)
     }
+}
 
-    private var retention: HistoryRetention {
+extension JobFile.History {
+    /// What the job's history keeps.
+    public var retention: HistoryRetention {
         let values: HistoryRetention.Values =
-            switch file.history.values {
-            case .full: file.history.masked.isEmpty ? .full : .masked
+            switch values {
+            case .full: masked.isEmpty ? .full : .masked
             case .masked: .masked
             case .none: .none
             }
-        return HistoryRetention(
-            runs: file.history.runs, days: file.history.days, values: values,
-            maskedFields: Set(file.history.masked))
+        return HistoryRetention(runs: runs, days: days, values: values, maskedFields: Set(masked))
     }
 }

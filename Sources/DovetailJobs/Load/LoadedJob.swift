@@ -45,7 +45,7 @@ extension Dovetail.Side {
 
 extension JobFile.Direction {
     /// The engine's word for this direction.
-    var engineDirection: Dovetail.Direction {
+    public var engineDirection: Dovetail.Direction {
         switch self {
         case .both: .both
         case .leftToRight: .leftToRight
