@@ -83,7 +83,7 @@ let package = Package(
                 .embedInCode("Assets/page.css"), .embedInCode("Assets/print.css"),
                 .embedInCode("Assets/list.js"), .embedInCode("Assets/projection.js"),
                 .embedInCode("Assets/drawing.js"), .embedInCode("Assets/map.js"),
-                .embedInCode("Assets/page.js"),
+                .embedInCode("Assets/page.js"), .embedInCode("Assets/land.js"),
             ],
             swiftSettings: strict),
 
@@ -152,6 +152,13 @@ let package = Package(
             dependencies: [
                 "Dovetail", "DovetailEngine", "DovetailJobs", "DovetailSQLite",
                 .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
+        .target(name: "BrowserSupport", path: "Tests/Support/Browser", swiftSettings: strict),
+        .testTarget(
+            name: "DovetailPagesTests",
+            dependencies: [
+                "Dovetail", "DovetailEngine", "DovetailMemory", "DovetailPages", "BrowserSupport",
             ],
             swiftSettings: strict),
         .testTarget(

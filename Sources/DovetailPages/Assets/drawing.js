@@ -98,6 +98,24 @@ class Drawing {
         return text + (isRing && text ? "Z" : "");
     }
 
+    /** Coasts and borders, where the map is coarse enough for them. */
+    land(plane) {
+        if (typeof LAND === "undefined" || !plane.isDegrees || this.view.scale > 60) return "";
+        plane.land ??= LAND.map((ring) => Drawing.placed(Shapes.decoded(ring, 10), plane)).flat();
+        return plane.land.filter((feature) => this.sees(feature)).map(({ path }) => this.line(path, true)).join("");
+    }
+
+    /** A ring of land as the plane has it; twice where the map's cut goes through it. */
+    static placed(path, plane) {
+        const [low, high] = Shapes.span(path, 0);
+        const shifts = new Set([Shapes.turn(low, plane.cut), Shapes.turn(high, plane.cut)]);
+        return Array.from(shifts, (shift) => {
+            const copy = path.map((value, i) => i % 2 ? -value : (value + shift) * plane.stretch);
+            const [[x0, x1], [y0, y1]] = [Shapes.span(copy, 0), Shapes.span(copy, 1)];
+            return { path: copy, x0, x1, y0, y1 };
+        });
+    }
+
     /** Where a moved point came from. */
     move(from, to) {
         const centre = ({ x0, x1, y0, y1 }) => [this.x((x0 + x1) / 2), this.y((y0 + y1) / 2)];

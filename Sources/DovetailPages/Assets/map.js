@@ -133,6 +133,7 @@ class ChangeMap {
         const grid = drawing.grid(this.plane);
         const lines = grid.across.map(([x]) => `M${Drawing.round(x)} 0V${height}`)
             .concat(grid.down.map(([y]) => `M0 ${Drawing.round(y)}H${width}`));
+        parts.push(ChangeMap.element("path", { class: "land", d: drawing.land(this.plane) }));
         parts.push(ChangeMap.element("path", { class: "grid", d: lines.join("") }));
         // Areas below lines below signs, so that nothing small is covered.
         const rank = (layer) => layer.includes("sym") ? 2 : layer.includes("line") || layer === "move" ? 1 : 0;

@@ -33,28 +33,49 @@ class Shapes {
     }
 
     /**
-     * Degrees are drawn so that shapes look right in the middle of the map. What lies on both sides of the antimeridian
-     * is drawn together, when that takes less room than around the world.
+     * Degrees are drawn so that shapes look right in the middle of the map. The world is cut open where the widest gap
+     * is, so that what lies on both sides of the antimeridian stays together.
      */
     static layOut(plane) {
         const paths = plane.features.flatMap((feature) => feature.parts.flatMap((part) =>
             part.shape === 0 ? Shapes.singles(part) : part.paths));
-        let [west, east, west360, east360, south, north] = [Infinity, -Infinity, Infinity, -Infinity, Infinity, -Infinity];
-        for (const path of paths) {
-            const [low, high] = Shapes.span(path, 0);
-            const turn = low + high < 0 ? 360 : 0;
-            [west, east] = [Math.min(west, low), Math.max(east, high)];
-            [west360, east360] = [Math.min(west360, low + turn), Math.max(east360, high + turn)];
+        const spans = paths.map((path) => Shapes.span(path, 0));
+        plane.cut = Shapes.cut(spans);
+        let [south, north] = [Infinity, -Infinity];
+        paths.forEach((path, index) => {
+            const shift = Shapes.turn((spans[index][0] + spans[index][1]) / 2, plane.cut);
+            if (shift) for (let i = 0; i < path.length; i += 2) path[i] += shift;
             const [bottom, top] = Shapes.span(path, 1);
             [south, north] = [Math.min(south, bottom), Math.max(north, top)];
-        }
-        if (east360 - west360 < east - west - 1e-9) {
-            for (const path of paths) {
-                const [low, high] = Shapes.span(path, 0);
-                if (low + high < 0) for (let i = 0; i < path.length; i += 2) path[i] += 360;
-            }
-        }
+        });
         plane.stretch = Math.max(.2, Math.cos((Math.max(-80, south) + Math.min(80, north)) / 2 * Math.PI / 180));
+    }
+
+    /** What brings a longitude into the 360 degrees that begin at the cut. */
+    static turn(longitude, cut) { return -360 * Math.floor((longitude - cut) / 360); }
+
+    /** Where the widest gap between longitudes is; the antimeridian, unless another place is clearly better. */
+    static cut(spans) {
+        const turned = spans.map(([low, high]) => {
+            const shift = Shapes.turn(low, -180);
+            return [low + shift, high + shift];
+        }).sort((a, b) => a[0] - b[0]);
+        if (!turned.length) return -180;
+        // What goes beyond 180° covers the beginning as well.
+        let reach = Math.max(-180, ...Shapes.ends(turned));
+        let [cut, widest] = [-180, Math.max(0, turned[0][0] - reach) + Math.max(0, 180 - Shapes.reach(turned))];
+        for (const [low, high] of turned) {
+            if (low - reach > widest + 1e-9) [cut, widest] = [(reach + low) / 2, low - reach];
+            reach = Math.max(reach, high);
+        }
+        return cut > 0 ? cut - 360 : cut;
+    }
+
+    static reach(spans) { return spans.reduce((most, [, high]) => Math.max(most, high), -180); }
+
+    static ends(spans) {
+        const beyond = Shapes.reach(spans);
+        return beyond > 180 ? [beyond - 360] : [];
     }
 
     /** Each point of a part as a path of its own, sharing memory with it. */

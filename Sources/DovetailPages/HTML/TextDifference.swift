@@ -62,7 +62,7 @@ struct TextDifference {
     /// Whether a word can end or begin here. Bytes above ASCII are taken for letters: a character is never cut in two.
     private static func isBoundary(_ text: [UInt8], _ index: Int) -> Bool {
         guard index > 0, index < text.count else { return true }
-        return !(isWord(text[index - 1]) && isWord(text[index])) && text[index] < 0x80
+        return !(isWord(text[index - 1]) && isWord(text[index]))
     }
 
     private static func isWord(_ byte: UInt8) -> Bool {
@@ -76,7 +76,6 @@ struct TextDifference {
         var start = text.startIndex
         for index in text.indices where index > start {
             if isWord(text[index - 1]), isWord(text[index]) { continue }
-            if text[index] >= 0x80 { continue }
             words.append(text[start..<index])
             start = index
         }

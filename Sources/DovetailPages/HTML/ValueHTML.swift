@@ -28,6 +28,11 @@ extension Value {
         case (.json(let a), .json(let b)):
             guard let difference = TextDifference(a, b) else { break }
             return ("<bdi class=json>\(difference.old)</bdi>", "<bdi class=json>\(difference.new)</bdi>")
+        case (.geometry(let a), .geometry(let b)) where a.srid == b.srid:
+            // What both share says nothing about the change.
+            return (
+                "<bdi class=geo>\(old.words(limit: 90))</bdi>", "<bdi class=geo>\(new.words(limit: 90))</bdi>"
+            )
         default: break
         }
         return (old.html, new.html)

@@ -58,5 +58,5 @@ func heading(_ labels: Sides<String>, _ direction: Direction?) -> HTML {
     case .both?, nil: (arrow, word) = ("⇄", "and")
     }
     return
-        "<bdi>\(labels.left)</bdi> <span class=\"arrow\" aria-hidden=\"true\">\(arrow)</span><span class=\"vh\"> \(word) </span> <bdi>\(labels.right)</bdi>"
+        "<bdi>\(labels.left)</bdi> <span class=\"arrow\" aria-hidden=\"true\">\(arrow)</span> <span class=\"vh\">\(word)</span><bdi>\(labels.right)</bdi>"
 }

@@ -10,21 +10,20 @@ extension Outline {
         guard size > 0 else {
             return Outline(parts: [Part(shape: .points, paths: [firstPoint])], isThinned: true)
         }
+        // A geometry that was moved as a whole has no point that stayed.
+        let kept = simplified(size, keeping: others).pointCount <= limit / 2 ? others : []
         var tolerance = size / 2_000
-        var keepsChanged = !others.isEmpty
-        for round in 0..<24 {
-            let copy = simplified(tolerance, keeping: keepsChanged ? others : [])
+        for _ in 0..<12 {
+            let copy = simplified(tolerance, keeping: kept)
             if copy.pointCount <= limit { return copy }
             tolerance *= 2
-            // A geometry that was moved has no point that stayed.
-            if round == 4 { keepsChanged = false }
         }
         // Many small parts: no line can be made simpler, so some of them have to go.
         var copy = simplified(size, keeping: [])
-        var kept = 0
+        var count = 0
         copy.parts = copy.parts.filter { part in
-            kept += part.paths.reduce(0) { $0 + $1.count }
-            return kept <= limit
+            count += part.paths.reduce(0) { $0 + $1.count }
+            return count <= limit
         }
         if copy.parts.isEmpty { copy.parts = [Part(shape: .points, paths: [firstPoint])] }
         return copy

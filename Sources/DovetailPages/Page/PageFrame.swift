@@ -145,10 +145,11 @@ struct PageFrame {
             """
     }
 
-    var end: HTML {
+    /// - Parameter hasDegrees: whether the map shows degrees, so that coasts help.
+    func end(hasDegrees: Bool) -> HTML {
         """
         <script nonce="\(nonce)">
-        \(HTML(markup: Assets.script))</script>
+        \(HTML(markup: hasDegrees ? Assets.land : ""))\(HTML(markup: Assets.script))</script>
         </body>
         </html>
 
@@ -164,6 +165,8 @@ enum Assets {
         PackageResources.list_js, PackageResources.projection_js, PackageResources.drawing_js,
         PackageResources.map_js, PackageResources.page_js,
     ].map(text).joined(separator: "\n")
+
+    static let land = text(PackageResources.land_js)
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 }

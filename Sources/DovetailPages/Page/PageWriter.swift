@@ -38,7 +38,7 @@ struct PageWriter {
         try write("]</script>\n<script type=\"application/json\" id=\"facts\">")
         try write(HTML(markup: try body.factsJSON()))
         try write("</script>\n")
-        try write(frame.end)
+        try write(frame.end(hasDegrees: body.map.planes.contains(.degrees)))
     }
 
     private static func randomNonce() -> String {
