@@ -102,9 +102,12 @@ struct DiffCommand: AsyncParsableCommand {
     }
 
     private func compare(_ loaded: LoadedJob, _ progress: Progress) async throws -> [TableVerification] {
-        // Nothing is remembered: the sides are compared as they are.
+        // Nothing is remembered: the sides are compared as they are, and what only one of them has is a difference
+        // whichever one it is.
+        var job = loaded.job
+        for index in job.tables.indices { job.tables[index].rules.direction = .both }
         let synchronizer = Synchronizer(
-            job: loaded.job, state: MemoryStateStore(), owner: .thisProcess, clock: { Clock.now },
+            job: job, state: MemoryStateStore(), owner: .thisProcess, clock: { Clock.now },
             events: { progress.receive($0) })
         let examples = page.html == nil ? limit : max(limit, ComparisonPage.limit)
         return try await synchronizer.verify(examples: max(0, examples), proving: false).tables
