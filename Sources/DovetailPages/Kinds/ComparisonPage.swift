@@ -21,7 +21,7 @@ public struct ComparisonPage {
             rows: tables.map { table in
                 let counts = table.counts
                 return PageFacts.Row(
-                    table: table.table, side: "both",
+                    table: table.table, side: nil,
                     numbers: [
                         counts.differing, counts.onlyLeft, counts.onlyRight, counts.duplicated, counts.equal,
                     ])
@@ -39,6 +39,7 @@ public struct ComparisonPage {
         facts.tiles.append(("same", "=", "equal", sum(\.equal)))
         facts.lines = [("Made", Timestamp(microseconds: made - made % 1_000_000).isoZ)]
         facts.notes = notes
+        facts.states = (labels.left, labels.right)
         writer = PageWriter(facts: facts)
     }
 

@@ -5,14 +5,10 @@ struct PageFacts {
     /// A row of the table of counts.
     struct Row {
         var table: String
-        /// What tells the rows of one table apart: a side, as a rule.
-        var side: String
+        /// The side that is counted; nil in pages that count both together.
+        var side: String?
         /// In the order of the columns.
         var numbers: [Int]
-    }
-
-    struct Stop {
-        var message: String
     }
 
     var title: String
@@ -26,6 +22,8 @@ struct PageFacts {
     var rows: [Row]
     /// Large numbers at the top.
     var tiles: [(kind: String, sign: HTML, word: String, count: Int)]
+    /// What the map calls the two states that it shows.
+    var states = (first: "before", second: "after")
     /// What a sync would stop at.
     var stops: [String] = []
     var notes: [String] = []

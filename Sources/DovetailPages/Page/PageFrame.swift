@@ -74,16 +74,20 @@ struct PageFrame {
             let numbers = row.numbers.map {
                 ($0 == 0 ? "<td class=\"zero\">0</td>" : "<td>\($0)</td>") as HTML
             }.joined()
+            let side: HTML = row.side.map { "<td class=\"side\"><bdi>\($0)</bdi></td>" } ?? ""
             rows +=
-                "<tr><th scope=\"row\"><bdi>\(row.table)</bdi></th><td class=\"side\"><bdi>\(row.side)</bdi></td>\(numbers)</tr>\n"
+                "<tr><th scope=\"row\"><bdi>\(row.table)</bdi></th>\(side)\(numbers)</tr>\n"
         }
+        let hasSides = facts.rows.contains { $0.side != nil }
+        let side: HTML = hasSides ? "<th scope=\"col\" class=\"side\">Side</th>" : ""
+        let caption = hasSides ? "By table and side" : "By table"
         let table: HTML =
             facts.rows.isEmpty
             ? ""
             : """
-            <details class="counts" open><summary>By table and side</summary>
-            <div class="scroll" role="region" aria-label="Counts by table and side" tabindex="0"><table>
-            <thead><tr><th scope="col">Table</th><th scope="col">Side</th>\(head)</tr></thead>
+            <details class="counts" open><summary>\(caption)</summary>
+            <div class="scroll" role="region" aria-label="Counts by table" tabindex="0"><table>
+            <thead><tr><th scope="col">Table</th>\(side)\(head)</tr></thead>
             <tbody>
             \(rows)</tbody></table></div></details>
             """
@@ -102,7 +106,7 @@ struct PageFrame {
         <div class="map-head"><h2 id="map-title">Map</h2>
         <label class="plane" hidden><span class="vh">Reference system</span><select id="plane"></select></label>
         <fieldset class="when"><legend class="vh">What the map shows</legend>
-        <label><input type="radio" name="when" value="b"><span>before</span></label><label><input type="radio" name="when" value="" checked><span>both</span></label><label><input type="radio" name="when" value="a"><span>after</span></label></fieldset></div>
+        <label><input type="radio" name="when" value="b"><span><bdi>\(facts.states.first)</bdi></span></label><label><input type="radio" name="when" value="" checked><span>both</span></label><label><input type="radio" name="when" value="a"><span><bdi>\(facts.states.second)</bdi></span></label></fieldset></div>
         <div class="stage"><svg id="map" tabindex="0" role="application" aria-roledescription="map" aria-describedby="map-help"></svg>
         <div class="zoom"><button type="button" id="zoom-in" aria-label="Zoom in">+</button><button type="button" id="zoom-out" aria-label="Zoom out">−</button><button type="button" id="zoom-all" aria-label="Show everything">⤢</button></div></div>
         <ul class="legend" id="legend" aria-label="Legend"></ul>
