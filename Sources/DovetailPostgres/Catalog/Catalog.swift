@@ -14,7 +14,7 @@ struct Catalog {
         self.session = session
         let rows = try session.execute(CatalogQueries.relations)
         relations = (0..<rows.count).compactMap { row in
-            guard let number = rows.number(row, 0), let schema = rows.text(row, 1),
+            guard let number = rows.oid(row, 0), let schema = rows.text(row, 1),
                 let relation = rows.text(row, 2),
                 let form = TableFacts.Form(rawValue: rows.text(row, 3) ?? ""),
                 !Self.isOwn(relation)
@@ -65,11 +65,11 @@ extension Catalog {
         details.columns = try columns(numbers)
         let indexes = try session.execute(CatalogQueries.indexes, [numbers])
         let foreignKeys = try session.execute(CatalogQueries.foreignKeys, [numbers])
-        let targets = Set((0..<foreignKeys.count).compactMap { foreignKeys.number($0, 2) })
+        let targets = Set((0..<foreignKeys.count).compactMap { foreignKeys.oid($0, 2) })
         let names = try session.execute(
             CatalogQueries.columnNames, [Self.parameter(tables.map(\.number) + targets)])
         for row in 0..<names.count {
-            guard let table = names.number(row, 0), let place = names.int(row, 1) else { continue }
+            guard let table = names.oid(row, 0), let place = names.int(row, 1) else { continue }
             details.names[table, default: [:]][place] = names.text(row, 2)
         }
         var found = Dictionary(uniqueKeysWithValues: tables.map { ($0.number, $0) })
@@ -86,8 +86,8 @@ extension Catalog {
         let rows = try session.execute(CatalogQueries.columns, [numbers])
         var columns: [UInt32: [Int: ColumnFacts]] = [:]
         for row in 0..<rows.count {
-            guard let table = rows.number(row, 0), let place = rows.int(row, 1), let name = rows.text(row, 2),
-                let type = rows.number(row, 3), let modifier = rows.int(row, 4)
+            guard let table = rows.oid(row, 0), let place = rows.int(row, 1), let name = rows.text(row, 2),
+                let type = rows.oid(row, 3), let modifier = rows.int(row, 4)
             else { continue }
             let identity = ColumnFacts.Identity(rawValue: rows.text(row, 8) ?? "") ?? .none
             let isGenerated = rows.bool(row, 9) ?? false
@@ -115,13 +115,13 @@ extension Catalog {
         let rows = try session.execute(CatalogQueries.types, [numbers])
         var types: [UInt32: TypeFacts] = [:]
         for row in 0..<rows.count {
-            guard let number = rows.number(row, 0), let schema = rows.text(row, 1),
+            guard let number = rows.oid(row, 0), let schema = rows.text(row, 1),
                 let name = rows.text(row, 2)
             else { continue }
             types[number] = TypeFacts(
                 number: number, schema: schema, name: name,
                 kind: TypeFacts.Kind(rawValue: rows.text(row, 3) ?? "") ?? .pseudo,
-                element: rows.number(row, 4), base: rows.number(row, 5),
+                element: rows.oid(row, 4), base: rows.oid(row, 5),
                 modifier: Int32(truncatingIfNeeded: rows.int(row, 6) ?? -1),
                 isNotNull: rows.bool(row, 7) ?? false, sender: rows.text(row, 8) ?? "")
         }
@@ -129,7 +129,7 @@ extension Catalog {
         guard !enumerations.isEmpty else { return types }
         let labels = try session.execute(CatalogQueries.labels, [Self.parameter(enumerations)])
         for row in 0..<labels.count {
-            guard let number = labels.number(row, 0), let label = labels.text(row, 1) else { continue }
+            guard let number = labels.oid(row, 0), let label = labels.text(row, 1) else { continue }
             types[number]?.labels.append(label)
         }
         return types
@@ -138,7 +138,7 @@ extension Catalog {
     private func addIndex(
         _ rows: ResultRows, _ row: Int, _ details: Details, _ tables: inout [UInt32: TableFacts]
     ) {
-        guard let table = rows.number(row, 0), let name = rows.text(row, 1) else { return }
+        guard let table = rows.oid(row, 0), let name = rows.text(row, 1) else { return }
         let places = Self.places(rows.text(row, 5))
         let columns = places.prefix { $0 > 0 }.compactMap { details.names[table]?[$0] }
         tables[table]?.indexes.append(columns)
@@ -154,7 +154,7 @@ extension Catalog {
     private func addForeignKey(
         _ rows: ResultRows, _ row: Int, _ details: Details, _ tables: inout [UInt32: TableFacts]
     ) {
-        guard let table = rows.number(row, 0), let name = rows.text(row, 1), let target = rows.number(row, 2),
+        guard let table = rows.oid(row, 0), let name = rows.text(row, 1), let target = rows.oid(row, 2),
             let targetName = relations.first(where: { $0.number == target })?.name
         else { return }
         tables[table]?.foreignKeys.append(
@@ -177,7 +177,7 @@ extension Catalog {
 
 extension ResultRows {
     /// A number of the catalog.
-    func number(_ row: Int, _ column: Int) -> UInt32? { int(row, column).flatMap { UInt32(exactly: $0) } }
+    func oid(_ row: Int, _ column: Int) -> UInt32? { int(row, column).flatMap { UInt32(exactly: $0) } }
 }
 
 extension Session {
