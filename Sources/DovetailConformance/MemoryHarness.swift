@@ -27,6 +27,7 @@ public struct MemoryHarness: ConformanceHarness {
             tables: tables.map { description in
                 var table = MemoryTable(description)
                 table.addsUpDigests = abilities.addsUpDigests
+                table.reusesIDs = true
                 table.check = { row in
                     let empty = description.columns.first { !$0.isNullable && (row[$0.name] ?? .null).isNull }
                     return empty.map { "\($0.name) must not be null" }

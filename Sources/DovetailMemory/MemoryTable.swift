@@ -17,6 +17,9 @@ public struct MemoryTable: Sendable {
     /// Whether it offers digests, from which its change feed is then made, instead of a log.
     public var addsUpDigests = false
 
+    /// Whether the highest id is given anew once its row was deleted, as SQLite does where a table does not forbid it.
+    public var reusesIDs = false
+
     var nextID: Int64 = 1
     /// Ids of changed rows with the row as it was, so that a key change names both keys.
     var log: [(id: Int64, before: MemoryRow?)] = []
@@ -54,6 +57,7 @@ public struct MemoryTable: Sendable {
     public mutating func delete(_ id: Int64) {
         note(id)
         rows[id] = nil
+        if reusesIDs, id == nextID - 1 { nextID = (rows.keys.max() ?? 0) + 1 }
     }
 
     mutating func note(_ id: Int64) {

@@ -34,6 +34,8 @@ public struct Shape: Sendable {
     var limits = Limits()
     var isTolerant: Bool
     var chunkSize: Int
+    /// The sides whose stores give the highest id anew once its record was deleted.
+    var reusingSides: Set<Side>
 
     init(seed: UInt64) {
         var random = SplitMix64(seed: seed, stream: "shape")
@@ -57,6 +59,8 @@ public struct Shape: Sendable {
         isTolerant = random.chance(400)
         chunkSize = random.pick(of: 1, 2, 3, 5, 50)
         digestSides = random.pick(of: [], [], [], [.left], [.right], [.left, .right])
+        // Drawn last, so that older seeds keep their shapes.
+        reusingSides = random.pick(of: [], [], [.left], [.right], [.left, .right])
     }
 
     /// The same job with its sides exchanged.
@@ -69,6 +73,7 @@ public struct Shape: Sendable {
         shape.foreignSides = Set(foreignSides.map(\.other))
         shape.marks = Sides(left: marks.right, right: marks.left)
         shape.digestSides = Set(digestSides.map(\.other))
+        shape.reusingSides = Set(reusingSides.map(\.other))
         return shape
     }
 
@@ -85,6 +90,7 @@ public struct Shape: Sendable {
             "unique \(uniqueSides.map(\.rawValue).sorted())",
             "foreign \(foreignSides.map(\.rawValue).sorted())",
         ]
+        words += reusingSides.isEmpty ? [] : ["ids anew on \(reusingSides.map(\.rawValue).sorted())"]
         words += ["marks \(marks.left)/\(marks.right)", "chunks of \(chunkSize)"]
         return words.joined(separator: ", ")
     }
@@ -155,6 +161,8 @@ public struct Shape: Sendable {
         tableNames.map { name in
             var table = MemoryTable(schema(name, mapping: 0))
             table.addsUpDigests = digestSides.contains(side)
+            // Where rows are known by their ids, one that is given anew is the same record by rule.
+            table.reusesIDs = layout == .content && reusingSides.contains(side)
             if uniqueSides.contains(side) { table.description.uniqueKeys = [["code"]] }
             if foreignSides.contains(side), let target = target(of: name) {
                 table.description.foreignKeys = [

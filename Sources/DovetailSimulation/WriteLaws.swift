@@ -185,7 +185,10 @@ extension World {
         for (name, record) in memory.agreed {
             guard let table = jobTable(name) else { continue }
             let keys = keys(name, record)
-            for side in Side.allCases {
+            // A link that is only freed from a lost record's id was proven under that id.
+            let isFreed =
+                shape.layout == .content && Side.allCases.contains { record.linkedKey($0) == nil }
+            for side in Side.allCases where !isFreed {
                 let form = side == .left ? record.left : record.right
                 if !life.isUndo, !isPart(memory, name, record.key), !wasHeld(side, table, keys[side], form) {
                     broke(

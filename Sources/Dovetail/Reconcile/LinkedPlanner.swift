@@ -38,6 +38,17 @@ public struct LinkedPlanner {
         }
     }
 
+    /// A link of which a side lost its record. The store may give the lost record's id to another one, so the link
+    /// no longer goes by it.
+    public struct FreedLink: Sendable {
+        /// The key under which the memory has the link until now.
+        public var was: RecordKey
+        /// The link as the memory shall have it before anything is written.
+        public var base: BaseRecord
+    }
+
+    private typealias Touched = [RecordKey: (base: BaseRecord, left: Record?, right: Record?)]
+
     public init() {}
 
     /// Emits the entries of one table.
@@ -48,29 +59,17 @@ public struct LinkedPlanner {
     ///   - unlinked: pairs that are known and have no link: in conflict, or unlinked by an undo that was cut short.
     ///   - waiting: records that could not be settled before, a copy of which may stand on the other side in another
     ///     form: these pair with near records as at first meeting.
+    /// - Returns: the links that one side's record left, which the memory has to free before anything is written. The
+    ///   entries go by their new names.
     /// - Throws: ``PackingError`` when a record is damaged; whatever `planner`'s output throws.
     public func plan<Output>(
         left: SideChanges, right: SideChanges, intents: [Intent],
         unlinked: [(left: RecordKey, right: RecordKey)] = [], waiting: Set<RecordKey> = [],
         firstMeeting: Bool, fieldCount: Int,
         into planner: inout Planner<Output>
-    ) throws {
-        var touched: [RecordKey: (base: BaseRecord, left: Record?, right: Record?)] = [:]
-        for (key, change) in left.linked {
-            let base = change.base
-            touched[key] = (base, change.now, Self.linkedRight(base))
-        }
-        for (rightKey, change) in right.linked {
-            let base = BaseRecord(
-                key: RecordKey(bytes: change.base.rightLocator), left: change.base.right,
-                right: change.base.left,
-                rightLocator: rightKey.bytes)
-            if touched[base.key] != nil {
-                touched[base.key]?.right = change.now
-            } else {
-                touched[base.key] = (base, Record(key: base.key, fields: base.left), change.now)
-            }
-        }
+    ) throws -> [FreedLink] {
+        var touched = Self.touched(left, right)
+        var freed: [FreedLink] = []
         var newLeft = left.new
         var newRight = right.new
         var adoptedKeys = adoptAgain(intents, &touched, &newLeft, &newRight)
@@ -92,6 +91,13 @@ public struct LinkedPlanner {
                     // What was found again is learnt first, and with it the left id the record has now.
                     if let left = record.left { entry.key = left.key }
                 }
+            }
+            if let base = entry.base?.freed(of: entry.seen) {
+                if base.key != key || base.rightLocator != record.base.rightLocator {
+                    freed.append(FreedLink(was: key, base: base))
+                }
+                entry.key = base.key
+                entry.base = base
             }
             try planner.emit(entry)
         }
@@ -125,11 +131,47 @@ public struct LinkedPlanner {
                     try planner.plan(key: key, base: nil, seen: seen, counts: Sides(left: 2, right: 2)))
             }
         }
+        return freed
+    }
+
+    /// The links that one side's record left, for runs that plan something else than what changed.
+    public static func freedLinks(left: SideChanges, right: SideChanges) -> [FreedLink] {
+        touched(left, right).sorted { $0.key < $1.key }.compactMap { key, record in
+            guard let base = record.base.freed(of: Sides(left: record.left, right: record.right)),
+                base != record.base
+            else { return nil }
+            return FreedLink(was: key, base: base)
+        }
+    }
+
+    /// What changed, put together by link.
+    private static func touched(_ left: SideChanges, _ right: SideChanges) -> Touched {
+        var touched: Touched = [:]
+        for (key, change) in left.linked {
+            touched[key] = (change.base, change.now, linkedRight(change.base))
+        }
+        for (rightKey, change) in right.linked {
+            let base = BaseRecord(
+                key: RecordKey(bytes: change.base.rightLocator), left: change.base.right,
+                right: change.base.left,
+                rightLocator: rightKey.bytes)
+            if touched[base.key] != nil {
+                touched[base.key]?.right = change.now
+            } else {
+                touched[base.key] = (base, Record(key: base.key, fields: base.left), change.now)
+            }
+        }
+        return touched
     }
 
     /// The name of a right record that has no left id yet. Keys of left ids never start with a text.
     public static func key(ofUnlinkedRight key: RecordKey) -> RecordKey {
         RecordKey(bytes: RecordKey([Value.text("right")]).bytes + key.bytes)
+    }
+
+    /// The right locator of a link whose right record is gone.
+    public static func key(ofUnlinkedLeft key: RecordKey) -> RecordKey {
+        RecordKey(bytes: RecordKey([Value.text("left")]).bytes + key.bytes)
     }
 
     /// The right record as the base knows it: unchanged, or it would have been joined.
@@ -139,7 +181,7 @@ public struct LinkedPlanner {
 
     /// Links records that an interrupted run inserted again, on a side that had deleted them. Their links are known.
     private func adoptAgain(
-        _ intents: [Intent], _ touched: inout [RecordKey: (base: BaseRecord, left: Record?, right: Record?)],
+        _ intents: [Intent], _ touched: inout Touched,
         _ newLeft: inout [Record], _ newRight: inout [Record]
     ) -> Set<RecordKey> {
         guard !intents.isEmpty else { return [] }
@@ -230,5 +272,36 @@ public struct LinkedPlanner {
             }
             return nil
         }
+    }
+}
+
+extension BaseRecord {
+    /// The link of two records of which one is gone, by a name that no store gives: that of the one that is left. The
+    /// id of the other may belong to another record by the time of the next look. Of a link that lost both, neither id
+    /// stays. Nil where both are there.
+    public func freed(of seen: Sides<Record?>) -> BaseRecord? {
+        var base = self
+        switch (seen.left, seen.right) {
+        case (nil, let right?):
+            base.key = LinkedPlanner.key(ofUnlinkedRight: right.key)
+            base.leftLocator = []
+            base.rightLocator = right.key.bytes
+        case (let left?, nil):
+            base.key = left.key
+            base.rightLocator = LinkedPlanner.key(ofUnlinkedLeft: left.key).bytes
+        case (nil, nil):
+            if linkedKey(.left) != nil {
+                base.key = LinkedPlanner.key(ofUnlinkedRight: RecordKey(bytes: rightLocator))
+            }
+            if linkedKey(.right) != nil { base.rightLocator = LinkedPlanner.key(ofUnlinkedLeft: key).bytes }
+        case (.some, .some): return nil
+        }
+        return base
+    }
+
+    /// What a side calls a linked record; nil when the link was freed because the record is gone there.
+    public func linkedKey(_ side: Side) -> RecordKey? {
+        let key = side == .left ? key : RecordKey(bytes: rightLocator)
+        return key.bytes.first == Tag.text ? nil : key
     }
 }

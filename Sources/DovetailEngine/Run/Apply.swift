@@ -45,6 +45,7 @@ struct Applier {
     /// Applies every table's entries.
     /// - Throws: what the replicas or the state store throw; everything up to then is remembered or journalled.
     mutating func apply(_ planned: [PlannedTable]) async throws {
+        for table in planned { try await free(table) }
         let order = TableOrder(planned.map(\.table))
         let spools = Dictionary(
             planned.map { ($0.table.schema.name, $0) }, uniquingKeysWith: { first, _ in first })
@@ -60,6 +61,21 @@ struct Applier {
         try await retryWaiting()
         try await breakCirclesOfDeletes(order)
         try await giveUpWaiting()
+    }
+
+    /// Invariant: when a write is sent, no link goes by an id whose record is gone. The store may give that id to what is
+    /// inserted; the new link would then take the place of the old one, or stand beside it for the same record.
+    private mutating func free(_ plan: PlannedTable) async throws {
+        let name = plan.table.schema.name
+        for start in stride(from: 0, to: plan.freed.count, by: chunkSize) {
+            var memory = Memory()
+            for link in plan.freed[start..<min(start + chunkSize, plan.freed.count)] {
+                memory.agreed.append((name, link.base))
+                if link.was != link.base.key { memory.gone.append((name, link.was)) }
+            }
+            try await state.remember(memory, run: run)
+            hasNews = true
+        }
     }
 
     mutating func pass(_ plan: PlannedTable, deletes: Bool) async throws {

@@ -13,6 +13,8 @@ struct PlannedTable {
     /// The base is in another layout, and has to be brought into this one before it is used.
     var relayout: [Int?]?
     var forgetsBase: Bool
+    /// Links to free before anything is written.
+    var freed: [LinkedPlanner.FreedLink] = []
 }
 
 /// Looks at both sides of each table and plans. Writes nothing anywhere.
@@ -49,7 +51,7 @@ struct Observer {
 
         if case .content = table.schema.identity {
             events(.observing(table: name, byFeed: false))
-            try await planLinked(table, planned, intents, takenBack, into: &planner)
+            planned.freed = try await planLinked(table, planned, intents, takenBack, into: &planner)
         } else if let changed = try await changedKeys(table, planned, pending) {
             events(.observing(table: name, byFeed: true))
             planned.cursors = changed.cursors
@@ -152,7 +154,7 @@ struct Observer {
     private func planLinked(
         _ table: JobTable, _ planned: PlannedTable, _ intents: [JournalEntry], _ takenBack: [JournalEntry],
         into planner: inout Planner<PlanSpool>
-    ) async throws {
+    ) async throws -> [LinkedPlanner.FreedLink] {
         var left = LinkedPlanner.SideChanges()
         var right = LinkedPlanner.SideChanges()
         // The side joins as the left stream; its base in that side's own order and form.
@@ -177,7 +179,7 @@ struct Observer {
         let unlinked = (conflicts.map(\.seen) + (takenBack + sentWithout).map(\.seen)).compactMap { seen in
             seen.left.flatMap { left in seen.right.map { (left: left.key, right: $0.key) } }
         }
-        try LinkedPlanner().plan(
+        let freed = try LinkedPlanner().plan(
             left: left, right: right, intents: sent, unlinked: unlinked, waiting: planned.waitedFor,
             firstMeeting: planned.baseCount == 0 || stored.generation == 0,
             fieldCount: table.schema.fields.count, into: &planner)
@@ -185,6 +187,7 @@ struct Observer {
             PlanCounts.Seen(
                 left: joinedLeft.leftCount, right: joinedRight.leftCount, base: planned.baseCount),
             unchanged: min(left.unchanged, right.unchanged))
+        return freed
     }
 
     /// Joins one side with its base alone: the side stands in for both streams of a key-matched join.
@@ -213,6 +216,26 @@ struct Observer {
             interrupted[entry.key] = known
         }
         return interrupted
+    }
+}
+
+extension Synchronizer {
+    /// The links of a table that one side's record left since the last run, by the keys under which the memory has
+    /// them. An undo and a saved plan look only at their own records, and yet what they insert may be given any id.
+    func freedLinks(
+        of table: JobTable, _ observations: Sides<any Observation>
+    ) async throws -> [RecordKey: LinkedPlanner.FreedLink] {
+        guard table.schema.identity == .content else { return [:] }
+        var left = LinkedPlanner.SideChanges()
+        var right = LinkedPlanner.SideChanges()
+        _ = try await join(
+            base: try await state.base(of: table.schema.name, mirrored: false),
+            left: try await observations.left.snapshot(of: table.views.left), right: nil, into: &left)
+        _ = try await join(
+            base: try await state.base(of: table.schema.name, mirrored: true),
+            left: try await observations.right.snapshot(of: table.views.right), right: nil, into: &right)
+        let freed = LinkedPlanner.freedLinks(left: left, right: right)
+        return Dictionary(freed.map { ($0.was, $0) }, uniquingKeysWith: { first, _ in first })
     }
 }
 

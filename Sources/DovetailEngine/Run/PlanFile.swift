@@ -231,6 +231,8 @@ extension Synchronizer {
         // A write that may have arrived already is none to send from a file: the next sync knows how to heal it.
         let sent = Set(try await state.openIntents(of: name).map(\.key))
         let links = try await leftIDs(of: table)
+        let freed = try await freedLinks(of: table, observations)
+        planned.freed = freed.values.sorted { $0.was < $1.was }
         for start in stride(from: 0, to: lines.count, by: 2000) {
             let chunk = lines[start..<min(start + 2000, lines.count)]
             let base = try await state.base(
@@ -241,21 +243,23 @@ extension Synchronizer {
                 known[linkedKey(line, links)]
             }
             /// How a side itself calls the line's record. One that was not seen may have been linked since.
-            func own(_ side: Side, _ line: PlanLine) -> RecordKey {
+            func own(_ side: Side, _ line: PlanLine) -> RecordKey? {
                 if let seen = side == .left ? line.seenLeft : line.seenRight { return RecordKey(seen.key) }
                 guard table.schema.identity == .content, let base = link(of: line) else {
                     return RecordKey(line.key)
                 }
-                return side == .left ? base.key : RecordKey(bytes: base.rightLocator)
+                return base.linkedKey(side)
             }
             var now = Sides<[RecordKey: Record]>(left: [:], right: [:])
             for side in Side.allCases {
-                let references = chunk.map { RecordReference(key: own(side, $0)) }
+                let references = chunk.compactMap { own(side, $0).map { RecordReference(key: $0) } }
                 let found = try await observations[side].read(references, of: table.views[side])
                 now[side] = Dictionary(found.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
             }
             for line in chunk {
-                let records = Sides(left: now.left[own(.left, line)], right: now.right[own(.right, line)])
+                let records = Sides(
+                    left: own(.left, line).flatMap { now.left[$0] },
+                    right: own(.right, line).flatMap { now.right[$0] })
                 guard var entry = try line.entry(schema: table.schema, base: link(of: line), now: records)
                 else { continue }
                 // Under the name that its link has now, so that no second link is left under another.
@@ -266,6 +270,10 @@ extension Synchronizer {
                     || isLinkedOtherwise(line, link(of: line), links, table)
                 {
                     entry.decision = .refuse(.changedSince(entry.write(on: .left) == nil ? .right : .left))
+                }
+                if let link = freed[entry.key] {
+                    entry.key = link.base.key
+                    entry.base = link.base
                 }
                 planned.counts.count(entry.decision)
                 try planned.spool.emit(entry)

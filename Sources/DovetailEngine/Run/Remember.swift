@@ -147,7 +147,7 @@ extension Applier {
             memory.gone.append((entry.table, entry.key))
         }
         // Forgotten under the left id that the record has now, or had before the run.
-        let forgotten = entry.base.map { entry.seen.left?.key ?? $0.key }
+        let forgotten = entry.base.map { undone($0, entry.seen.left, entry.seen.right, entry.table).key }
         if let forgotten, forgotten != entry.key { memory.gone.append((entry.table, forgotten)) }
     }
 
@@ -157,17 +157,13 @@ extension Applier {
     ) {
         if kind == .undo {
             // An undone run leaves the memory as it was before it.
-            guard var base = entry.base else {
+            guard let before = entry.base else {
                 memory.gone.append((table, entry.key))
                 // Records that met without being equal shall meet again, and not be strangers.
                 if let left, right != nil { memory.pending.append((table, left.key)) }
                 return
             }
-            if job.table(table)?.schema.identity == .content {
-                // What was inserted again has a new id.
-                if let left { base.key = left.key }
-                if let right { base.rightLocator = right.key.bytes }
-            }
+            let base = undone(before, left, right, table)
             memory.agreed.append((table, base))
             if base.key != entry.key { memory.gone.append((table, entry.key)) }
             return
@@ -180,6 +176,17 @@ extension Applier {
         // An unlinked record was known by another name, or came back on the left under a new id: a link that stayed
         // under the old one would be taken for a delete.
         if left.key != entry.key { memory.gone.append((table, entry.key)) }
+    }
+
+    /// The base that an undo brings back, by the ids that the records have now: what was inserted again has a new one.
+    private func undone(
+        _ base: BaseRecord, _ left: Record?, _ right: Record?, _ table: String
+    ) -> BaseRecord {
+        guard job.table(table)?.schema.identity == .content else { return base }
+        var base = base
+        if let left { base.key = left.key }
+        if let right { base.rightLocator = right.key.bytes }
+        return base.freed(of: Sides(left: left, right: right)) ?? base
     }
 
     /// The base of a record of which both sides were proven to hold this.

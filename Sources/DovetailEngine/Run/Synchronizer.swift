@@ -163,7 +163,7 @@ public struct Synchronizer: Sendable {
         var known: [ConflictRecord.ID: (Conflict, Sides<Record?>)] = [:]
         for table in plan.tables {
             let counts = table.counts
-            guard counts.isQuiet, counts.agreements == 0 else { return false }
+            guard counts.isQuiet, counts.agreements == 0, table.freed.isEmpty else { return false }
             if counts.conflicts + counts.refusals == 0 {
                 if !table.waitedFor.isEmpty { return false }
                 continue

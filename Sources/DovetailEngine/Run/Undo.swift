@@ -126,11 +126,16 @@ extension Synchronizer {
         for change in changes { byKey[change.entry.key, default: []].append(change) }
         let keys = byKey.keys.sorted()
         let links = try await leftIDs(of: table)
+        let freed = try await freedLinks(of: table, observations)
+        planned.freed = freed.values.sorted { $0.was < $1.was }
         for start in stride(from: 0, to: keys.count, by: 2000) {
             let chunk = keys[start..<min(start + 2000, keys.count)]
-            /// The left id that a record has now, where the run knew only its right one.
+            /// The name that a record's link has now: the run may have known only the right id, and what was lost on
+            /// the right no longer goes by an id there.
             func name(_ key: RecordKey) -> RecordKey {
-                byKey[key]?.first?.entry.seen.right.flatMap { links[$0.key] } ?? key
+                guard let seen = byKey[key]?.first?.entry.seen else { return key }
+                return seen.left.flatMap { links[LinkedPlanner.key(ofUnlinkedLeft: $0.key)] }
+                    ?? seen.right.flatMap { links[$0.key] } ?? key
             }
             let base = try await state.base(of: table.schema.name, keys: chunk.map(name))
             let byName = Dictionary(base.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
@@ -149,6 +154,8 @@ extension Synchronizer {
                 var entry = try undoing(
                     name(key), byKey[key] ?? [], table, base: known[key],
                     now: Sides(left: now.left[key], right: now.right[key]))
+                // Under the name that its link has by then, so that no second link is left under another.
+                if let link = freed[entry.key] { entry.key = link.base.key }
                 if later.contains(key), let side = byKey[key]?.first?.entry.side {
                     entry.decision = .refuse(.changedSince(side))
                 }
@@ -165,7 +172,7 @@ extension Synchronizer {
     ) -> RecordKey? {
         guard table.schema.identity == .content else { return key }
         if let base = base ?? changes.first?.entry.base {
-            return side == .left ? base.key : RecordKey(bytes: base.rightLocator)
+            return base.linkedKey(side)
         }
         return changes.compactMap { $0.entry.seen[side]?.key }.first
     }
