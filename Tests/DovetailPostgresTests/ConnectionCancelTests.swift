@@ -107,10 +107,10 @@ import Testing
         try await TestServer.shared().withDatabase { db in
             try await db.run("CREATE TABLE t (n int)")
             let connection = try await db.connect()
-            let first = Task { try await connection.text("SELECT 'slow' FROM pg_sleep(1)") }
+            let first = Task { try await connection.text("SELECT 'slow' FROM pg_sleep(5)") }
             try await eventually("the first runs") {
                 try await db.value(
-                    "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(1)' AND state = 'active'")
+                    "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(5)' AND state = 'active'")
                     != nil
             }
             let second = Task {
