@@ -25,6 +25,12 @@ struct RowEncoder {
         row.append(bigEndian: int)
     }
 
+    /// A value that is in its binary form already.
+    mutating func put(raw bytes: ArraySlice<UInt8>) {
+        row.append(bigEndian: Int32(truncatingIfNeeded: bytes.count))
+        row.append(contentsOf: bytes)
+    }
+
     mutating func putNull() { row.append(bigEndian: Int32(-1)) }
 
     /// A value of the column at `index`.

@@ -1,0 +1,269 @@
+import Dovetail
+import DovetailEngine
+
+/// Carries out a batch of writes in one transaction, each only if its record is as expected.
+///
+/// It belongs to the thread of its connection and is used for one batch.
+final class ApplyWrites {
+    let plan: ViewPlan
+    let session: Session
+    let writes: [ReplicaWrite]
+    let stage: WriteStage
+    let traits: TableTraits
+    private let finder: RecordFinder
+    private var outcomes: [WriteOutcome?]
+    /// What the statements gave back, by the writes' places in the batch.
+    private var applied: [Int: Record?] = [:]
+
+    init(_ plan: ViewPlan, _ session: Session, _ writes: [ReplicaWrite]) throws {
+        if let reason = plan.facts.readOnlyReason {
+            throw plan.place.error(.unsuitable, "table \(plan.facts.name) can't be written to: \(reason)")
+        }
+        self.plan = plan
+        self.session = session
+        self.writes = writes
+        stage = WriteStage(plan, session)
+        traits = try TableTraits(plan.facts, session)
+        finder = RecordFinder(plan: plan, session: session)
+        outcomes = Array(repeating: nil, count: writes.count)
+    }
+
+    func run() throws -> [WriteOutcome] {
+        var left = Array(writes.indices)
+        // Two writes about one record come one after the other.
+        while !left.isEmpty { left = try round(left) }
+        try readAgain()
+        for (index, record) in applied { outcomes[index] = .applied(record) }
+        try SequenceUpkeep(plan, session).move(past: applied.filter { inserts($0.key) }.compactMap(\.value))
+        return outcomes.map { $0 ?? .overtaken }
+    }
+
+    private func inserts(_ index: Int) -> Bool {
+        if case .insert = writes[index].write { true } else { false }
+    }
+
+    /// Makes all writes of one round. Gives back those that have to wait for the next.
+    private func round(_ indices: [Int]) throws -> [Int] {
+        var keys: [Int: Set<RecordKey>] = [:]
+        for index in indices { keys[index] = Self.keys(of: writes[index], try movedKey(writes[index]), plan) }
+        let mayLock = plan.facts.mayUpdate || plan.facts.columns.contains(where: \.mayUpdate)
+        let found = try finder.find(keys.values.reduce(into: []) { $0.formUnion($1) }, locking: mayLock)
+        var claimed: Set<RecordKey> = []
+        var later: [Int] = []
+        var rows: [WriteStage.Row] = []
+        for index in indices {
+            let mine = keys[index] ?? []
+            guard claimed.isDisjoint(with: mine) else {
+                later.append(index)
+                continue
+            }
+            claimed.formUnion(mine)
+            switch try step(for: writes[index], in: found) {
+            case .outcome(let outcome): outcomes[index] = outcome
+            case .write(let row): if let row = try stageRow(index, row) { rows.append(row) }
+            }
+        }
+        try checkRights(rows)
+        try make(rows)
+        return later
+    }
+
+    private func make(_ rows: [WriteStage.Row]) throws {
+        let refused = try stage.fill(rows)
+        for (number, rejection) in refused { reject(number, rejection) }
+        let numbers = stage.rows.indices.filter { refused[$0] == nil }
+        if !numbers.isEmpty {
+            // Defaults and triggers are the user's, and mean the user's day and way to write it.
+            let names = SessionSettings.reading.map(\.name)
+            try session.run(names.map { "SET LOCAL \($0) TO DEFAULT" }.joined(separator: "; "))
+            try PendingWrites(self).make(stage.sets(numbers))
+            try session.execute(SessionSettings.sql(locally: true))
+        }
+        try stage.clear()
+    }
+
+    // MARK: What is to be done
+
+    private enum Step {
+        case outcome(WriteOutcome)
+        case write(FoundRow?)
+    }
+
+    private func step(for write: ReplicaWrite, in found: [RecordKey: [FoundRow]]) throws -> Step {
+        let rows = write.key.flatMap { found[$0] } ?? []
+        guard rows.count < 2 else {
+            return .outcome(.rejected(.init(reason: "several records have this key")))
+        }
+        guard let row = rows.first else {
+            if write.expected != nil {
+                return .outcome(write.write == .delete ? .already(nil) : try arrived(write, found))
+            }
+            switch write.write {
+            case .insert: return .write(nil)
+            case .update: return .outcome(try arrived(write, found))
+            case .delete: return .outcome(.already(nil))
+            }
+        }
+        guard row.takesPart else {
+            guard case .insert = write.write else {
+                return .outcome(write.write == .delete ? .already(nil) : .overtaken)
+            }
+            return .outcome(
+                .rejected(
+                    .init(
+                        reason: "a record with this key is there but does not meet the condition of the job:"
+                            + " \(plan.view.filter ?? "")")))
+        }
+        if row.record.fields == write.write.result { return .outcome(.already(row.record)) }
+        guard let expected = write.expected, expected == row.record.fields else {
+            return .outcome(.overtaken)
+        }
+        return .write(row)
+    }
+
+    /// The key that a record has after an update, when that changes it.
+    private func movedKey(_ write: ReplicaWrite) throws -> RecordKey? {
+        let fields = plan.view.keyFields
+        guard !fields.isEmpty, case .update(let record, let written) = write.write,
+            fields.contains(where: written.contains)
+        else { return nil }
+        return RecordKey(try fields.map { try record.value(at: $0) })
+    }
+
+    private static func keys(of write: ReplicaWrite, _ moved: RecordKey?, _ plan: ViewPlan) -> Set<RecordKey>
+    {
+        // Where the store gives the id, an insert has none yet.
+        if case .insert = write.write, plan.view.schema.identity == .content { return [] }
+        return Set([write.key, moved].compactMap { $0 })
+    }
+
+    /// What to say of a write whose record is not there: it may have got its new key already.
+    private func arrived(_ write: ReplicaWrite, _ found: [RecordKey: [FoundRow]]) throws -> WriteOutcome {
+        guard let key = try movedKey(write), let row = found[key]?.first, row.takesPart,
+            row.record.fields == write.write.result
+        else { return .overtaken }
+        return .already(row.record)
+    }
+
+    /// A write as a row of the temporary table; nil when there is nothing to write after all.
+    private func stageRow(_ index: Int, _ row: FoundRow?) throws -> WriteStage.Row? {
+        let write = writes[index]
+        let form: WriteStage.Form
+        switch (write.write, row) {
+        case (.insert(let record), nil): form = try insertForm(record, write.key)
+        case (.delete, .some): form = .delete
+        case (.update(_, let fields), .some(let row)):
+            let writable = fields.filter { !plan.columns[$0].column.isGenerated }.sorted()
+            guard !writable.isEmpty else {
+                outcomes[index] = .applied(row.record)
+                return nil
+            }
+            form = .update(writable)
+        case (.insert, .some):
+            // As it was expected, and to be another one: an insert over a record is an update of all of it.
+            form = .update(plan.columns.indices.filter { !plan.columns[$0].column.isGenerated })
+        case (_, nil): return nil
+        }
+        return WriteStage.Row(
+            write: index, form: form, address: row?.address, record: write.write.result, key: write.key)
+    }
+
+    private func insertForm(_ record: PackedRecord, _ key: RecordKey?) throws -> WriteStage.Form {
+        let slices = try record.slices()
+        var fields: [Int] = []
+        for (field, plan) in plan.columns.enumerated() where !plan.column.isGenerated {
+            // The database fills what it has a default for and can't be null.
+            let isNull = field < slices.count && slices[field].elementsEqual(Self.null)
+            if isNull, plan.column.isNotNull, plan.column.hasDefault || plan.column.isIdentity { continue }
+            fields.append(field)
+        }
+        let withID = plan.view.schema.identity == .id && key != nil && plan.keyFields == [nil]
+        return .insert(fields, withID: withID)
+    }
+
+    private static let null = PackedRecord(CollectionOfOne(Value.null)).bytes
+
+    // MARK: Rights
+
+    /// Asked before, because the server's refusal of a whole statement would be taken for one of each record.
+    private func checkRights(_ rows: [WriteStage.Row]) throws {
+        for form in Set(rows.map(\.form)) {
+            switch form {
+            case .delete:
+                guard plan.facts.mayDelete else { throw lacking("delete records of", "DELETE") }
+            case .update(let fields):
+                for field in fields where !plan.facts.mayUpdate && !plan.columns[field].column.mayUpdate {
+                    throw lacking("update column \(plan.columns[field].column.name) of", "UPDATE")
+                }
+            case .insert(let fields, _):
+                for field in fields where !plan.facts.mayInsert && !plan.columns[field].column.mayInsert {
+                    throw lacking("insert into column \(plan.columns[field].column.name) of", "INSERT")
+                }
+                if fields.isEmpty, !plan.facts.mayInsert { throw lacking("insert into", "INSERT") }
+            }
+        }
+    }
+
+    private func lacking(_ what: String, _ right: String) -> ReplicaError {
+        plan.place.error(
+            .forbidden,
+            "this role may not \(what) \(plan.facts.name); its owner can GRANT \(right) ON \(plan.facts.sql)")
+    }
+}
+
+extension ApplyWrites {
+    /// Notes what a statement did. What it was asked to do and did not do is noted too.
+    func note(_ done: [WriteStage.Done], of set: WriteSet) throws {
+        for one in done { applied[stage.rows[one.number].write] = .some(one.record) }
+        guard done.count < set.numbers.count else { return }
+        let made = Set(done.map(\.number))
+        let missing = set.numbers.filter { !made.contains($0) }
+        let unmoved = try stage.unmoved(missing)
+        for number in missing {
+            if unmoved.contains(number) {
+                reject(number, .init(reason: "a trigger of \(plan.facts.name) set the write aside"))
+            } else {
+                // A write before it in this transaction has reached this record too.
+                outcomes[stage.rows[number].write] = .overtaken
+            }
+        }
+    }
+
+    func reject(_ number: Int, _ rejection: WriteOutcome.Rejection) {
+        outcomes[stage.rows[number].write] = .rejected(rejection)
+    }
+
+    func isRejected(_ number: Int) -> Bool {
+        if case .rejected? = outcomes[stage.rows[number].write] { true } else { false }
+    }
+
+    /// Takes back what was noted about writes that were rolled back.
+    func forget(_ numbers: [Int]) {
+        for number in numbers {
+            applied[stage.rows[number].write] = nil
+            outcomes[stage.rows[number].write] = nil
+        }
+    }
+
+    /// Reads the records again where more than the statement itself may have changed them since it gave them back.
+    private func readAgain() throws {
+        // What travels as text was given back in the user's way to write it.
+        let isInDoubt = traits.changesAfterwards || plan.columns.contains(where: \.column.form.isTextForm)
+        let written = applied.compactMap { index, record in record.map { (index, $0) } }
+        guard isInDoubt, !written.isEmpty else { return }
+        let found = try finder.find(Set(written.map(\.1.key)), locking: false)
+        for (index, record) in written {
+            let rows = found[record.key] ?? []
+            if rows.count == 1 {
+                applied[index] = .some(rows[0].record)
+            } else if rows.isEmpty {
+                applied[index] = nil
+                outcomes[index] = .rejected(
+                    .init(
+                        reason:
+                            "the record was gone after the write; look at the triggers of \(plan.facts.name)")
+                )
+            }
+        }
+    }
+}

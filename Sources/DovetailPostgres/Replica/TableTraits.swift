@@ -1,0 +1,43 @@
+/// What counts about a table only when it is written to.
+struct TableTraits {
+    /// Rows may change after the statement that wrote them: by triggers, or because a reference to this table or
+    /// another takes changes over.
+    let changesAfterwards: Bool
+    /// The columns of each unique or exclusion index: of partial ones and of those on expressions too.
+    let uniqueColumns: [[String]]
+
+    init(_ facts: TableFacts, _ session: Session) throws {
+        let number = Parameter.int(Int64(facts.number))
+        // Triggers of partitions count as the root's.
+        let later = try session.execute(
+            """
+            WITH RECURSIVE tree (number) AS (
+                SELECT $1::pg_catalog.int8::pg_catalog.oid
+                UNION SELECT i.inhrelid FROM tree JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.number
+            )
+            SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_trigger t JOIN tree ON t.tgrelid = tree.number
+                    WHERE NOT t.tgisinternal AND t.tgenabled <> 'D')
+                OR EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k JOIN tree ON k.conrelid = tree.number
+                    WHERE k.contype = 'f' AND (k.confupdtype IN ('c', 'n', 'd') OR k.confdeltype IN ('n', 'd')))
+            """, [number])
+        changesAfterwards = later.bool(0, 0) ?? true
+        let unique = try session.execute(
+            """
+            SELECT i.indexrelid, a.attname::pg_catalog.text
+            FROM pg_catalog.pg_index i JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid
+            WHERE i.indrelid = $1::pg_catalog.int8::pg_catalog.oid AND (i.indisunique OR i.indisexclusion)
+                AND a.attnum > 0
+                AND (a.attnum = ANY (i.indkey::pg_catalog.int2[]) OR EXISTS (SELECT 1 FROM pg_catalog.pg_depend d
+                    WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = i.indexrelid
+                        AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                        AND d.refobjid = i.indrelid AND d.refobjsubid = a.attnum))
+            ORDER BY i.indexrelid, a.attnum
+            """, [number])
+        var columns: [Int: [String]] = [:]
+        for row in 0..<unique.count {
+            guard let index = unique.int(row, 0), let name = unique.text(row, 1) else { continue }
+            columns[index, default: []].append(name)
+        }
+        uniqueColumns = columns.sorted { $0.key < $1.key }.map(\.value)
+    }
+}
