@@ -1,0 +1,19 @@
+import DovetailConformance
+import DovetailTestPostgres
+import Testing
+
+@Suite("Conformance of the PostgreSQL replica", .serialized, .databases(.plain))
+struct PostgresConformanceTests {
+    @Test("PostgreSQL", arguments: Conformance.checks)
+    func plain(check: ConformanceCheck) async throws {
+        try await check.run(PostgresHarness(Databases.current[0]))
+    }
+}
+
+@Suite("Conformance of the PostGIS replica", .serialized, .databases(.postGIS))
+struct PostGISConformanceTests {
+    @Test("PostGIS", arguments: Conformance.checks)
+    func postGIS(check: ConformanceCheck) async throws {
+        try await check.run(PostgresHarness(Databases.current[0], hasPostGIS: true))
+    }
+}
