@@ -16,6 +16,7 @@ let package = Package(
         .library(name: "DovetailMemory", targets: ["DovetailMemory"]),
         .library(name: "DovetailSQLite", targets: ["DovetailSQLite"]),
         .library(name: "DovetailFlatFiles", targets: ["DovetailFlatFiles"]),
+        .library(name: "DovetailPostgres", targets: ["DovetailPostgres"]),
         .library(name: "DovetailConformance", targets: ["DovetailConformance"]),
         .executable(name: "dovetail", targets: ["DovetailCommand"]),
     ],

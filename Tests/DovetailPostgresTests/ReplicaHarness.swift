@@ -112,6 +112,8 @@ final class PostgresHarness: ConformanceHarness {
         case .geometry(let geometry):
             "ST_SetSRID('\(geometry.wkb.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined())'"
                 + "::geometry, \(geometry.srid))"
+        case .text(let text): "'\(text.replacing("'", with: "''"))'"
+        case .list(let items): "ARRAY[\(items.map(literal).joined(separator: ", "))]::bigint[]"
         default: "'\(value.words.replacing("'", with: "''"))'"
         }
     }

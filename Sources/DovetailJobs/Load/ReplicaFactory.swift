@@ -1,5 +1,6 @@
 public import DovetailEngine
 public import DovetailFlatFiles
+import DovetailPostgres
 import DovetailSQLite
 
 /// Makes the replica that a source names: one line per kind.
@@ -15,7 +16,7 @@ public struct ReplicaFactory: Sendable {
 
         init(_ scheme: SourceReference.Scheme) {
             message = "this version can't use \(scheme.rawValue): sources yet"
-            hint = "it can use gpkg:PATH, sqlite:PATH, geojson:PATH and csv:PATH"
+            hint = "it can use gpkg:PATH, sqlite:PATH, postgresql://HOST/DATABASE, geojson:PATH and csv:PATH"
         }
     }
 
@@ -62,11 +63,12 @@ public struct ReplicaFactory: Sendable {
         switch source.scheme {
         case .gpkg: return SQLiteReplica(path: path, kind: .geoPackage, name: name, busyTimeout: wait)
         case .sqlite: return SQLiteReplica(path: path, kind: .sqlite, name: name, busyTimeout: wait)
+        case .postgresql: return PostgresReplica("postgresql:\(source.rest)", name: name, lockTimeout: wait)
         case .geojson: return FlatFileReplica(path: path, kind: .geoJSON, name: name, types: options.types)
         case .csv:
             let kind = FlatFileReplica.Kind.csv(delimiter: options.delimiter)
             return FlatFileReplica(path: path, kind: kind, name: name, types: options.types)
-        case .postgresql, .nextgisweb, .gc2, .files: throw Unusable(source.scheme)
+        case .nextgisweb, .gc2, .files: throw Unusable(source.scheme)
         }
     }
 }

@@ -93,8 +93,8 @@ struct RecordFinder {
         let tables = rows.map(\.address.tableText).joined(separator: ",")
         let locked = try self.rows(
             where: """
-                EXISTS (SELECT 1 FROM pg_catalog.unnest('{\(places)}'::pg_catalog.tid[], '{\(tables)}'::pg_catalog.oid[])
-                    AS dovetail_places (place, number)
+                EXISTS (SELECT 1 FROM ROWS FROM (pg_catalog.unnest('{\(places)}'::pg_catalog.tid[]),
+                    pg_catalog.unnest('{\(tables)}'::pg_catalog.oid[])) AS dovetail_places (place, number)
                     WHERE \(plan.alias).ctid = dovetail_places.place AND \(plan.alias).tableoid = dovetail_places.number)
                 """, locking: true)
         return Self.byKey(locked.filter { keys.contains($0.record.key) })

@@ -30,7 +30,7 @@ struct RecordLookup {
         guard let arrays else { return [] }
         let places = plan.keyColumns.indices
         let names = places.map { "k\($0)" }.joined(separator: ", ")
-        let unnested = places.map { "$\($0 + 1)::\(plan.keyColumns[$0].transferType)[]" }
+        let unnested = places.map { "pg_catalog.unnest($\($0 + 1)::\(plan.keyColumns[$0].transferType)[])" }
         let tests = places.map {
             plan.keyColumns[$0].test("dovetail_keys.k\($0)", in: plan.alias, isNullable: isNullable)
         }
@@ -40,7 +40,7 @@ struct RecordLookup {
         let sql = """
             SELECT \(reading.sql) FROM \(plan.facts.sql)
             WHERE EXISTS (SELECT 1
-                FROM pg_catalog.unnest(\(unnested.joined(separator: ", "))) AS dovetail_keys (\(names))
+                FROM ROWS FROM (\(unnested.joined(separator: ", "))) AS dovetail_keys (\(names))
                 WHERE \(tests.joined(separator: " AND ")))\(filter)
             """
         var found: [Record] = []
