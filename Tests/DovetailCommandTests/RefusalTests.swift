@@ -131,13 +131,13 @@ import Testing
         try place.write(
             "job.yaml",
             """
-            left: postgresql://sync:topsecret@localhost/fkg
+            left: gc2+https://sync:topsecret@localhost/fkg
             right: sqlite:b.sqlite
             tables: all
             """)
         let refused = try place.run("plan", "job")
         #expect(refused.status == 2)
-        #expect(refused.err.contains("this version can't use postgresql: sources yet"))
+        #expect(refused.err.contains("this version can't use gc2: sources yet"))
         #expect(!refused.err.contains("topsecret"))
     }
 

@@ -92,7 +92,8 @@ final class PostgresHarness: ConformanceHarness {
                 + " WHERE \(quoted(key)) IS NOT DISTINCT FROM \(literal(value))")
     }
 
-    func delete(where key: String, is value: Value, from table: String, of replica: any Replica) async throws {
+    func delete(where key: String, is value: Value, from table: String, of replica: any Replica) async throws
+    {
         try await database.run(
             "DELETE FROM \(quoted(table)) WHERE \(quoted(key)) IS NOT DISTINCT FROM \(literal(value))")
     }
@@ -145,7 +146,8 @@ extension TestDatabase {
         var prints: [String] = []
         for table in tables.compactMap(\.first).compactMap(\.self) {
             let print = try await value(
-                "SELECT md5(string_agg(t.ctid::text || t.xmin::text || t::text, ',' ORDER BY t.ctid)) FROM \(table) t")
+                "SELECT md5(string_agg(t.ctid::text || t.xmin::text || t::text, ',' ORDER BY t.ctid)) FROM \(table) t"
+            )
             prints.append("\(table) \(print ?? "")")
         }
         return prints.joined(separator: "\n")
@@ -159,7 +161,8 @@ struct Databases: SuiteTrait, TestScoping {
     let kinds: [DatabaseKind]
 
     func provideScope(
-        for test: Test, testCase: Test.Case?, performing function: @concurrent @Sendable () async throws -> Void
+        for test: Test, testCase: Test.Case?,
+        performing function: @concurrent @Sendable () async throws -> Void
     ) async throws {
         try await with(kinds[...], []) { databases in
             try await Self.$current.withValue(databases) { try await function() }

@@ -164,12 +164,12 @@ struct MatchFinder {
         do {
             return try await observations[side].snapshot(of: view(identity ?? .content))
         } catch let error as ReplicaError where error.kind == .unsuitable && identity == nil {
-            // A table without row ids has a primary key.
+            // A table without row ids has a primary key; where that is not mapped, any field does to look at all records.
             let key = pair.descriptions[side].primaryKey.compactMap { column in
                 fields.first { $0.bindings[side].column == column }?.field.name
             }
-            guard !key.isEmpty else { throw error }
-            return try await observations[side].snapshot(of: view(.match(key)))
+            guard let any = fields.first?.field.name else { throw error }
+            return try await observations[side].snapshot(of: view(.match(key.isEmpty ? [any] : key)))
         }
     }
 }
