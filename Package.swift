@@ -126,19 +126,25 @@ let package = Package(
         .testTarget(
             name: "DovetailSQLiteTests",
             dependencies: [
-                "DovetailSQLite", "DovetailMemory", "DovetailConformance",
+                "DovetailSQLite", "DovetailMemory", "DovetailConformance", "DovetailTestSQLite",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
         .target(
-            name: "DovetailTestPostgres", dependencies: ["CLibPQ"],
-            path: "Tests/Support/DovetailTestPostgres",
+            name: "DovetailTestSQLite",
+            dependencies: [
+                "Dovetail", "DovetailConformance", "DovetailEngine", "DovetailSQLite",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            path: "Tests/Support/DovetailTestSQLite", swiftSettings: strict),
+        .target(
+            name: "DovetailTestPostgres", dependencies: ["CLibPQ"], path: "Tests/Support/DovetailTestPostgres",
             swiftSettings: strict),
         .testTarget(
             name: "DovetailPostgresTests",
             dependencies: [
-                "CLibPQ", "Dovetail", "DovetailConformance", "DovetailEngine", "DovetailPostgres",
-                "DovetailTestPostgres",
+                "CLibPQ", "Dovetail", "DovetailConformance", "DovetailEngine", "DovetailMemory", "DovetailPostgres",
+                "DovetailSQLite", "DovetailTestPostgres", "DovetailTestSQLite",
             ],
             swiftSettings: strict),
         .testTarget(

@@ -34,7 +34,9 @@ struct ReplicaConcurrencyTests {
         }
         #expect(try await replica.records(a).count == 1)
         #expect(
-            try await database.value("SELECT count(*) FROM pg_stat_activity WHERE state ~ 'in transaction'")
+            try await database.value(
+                "SELECT count(*) FROM pg_stat_activity WHERE state ~ 'in transaction' AND datname = current_database()"
+            )
                 == "0")
         await replica.close()
     }

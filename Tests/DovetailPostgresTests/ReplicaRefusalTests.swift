@@ -37,6 +37,9 @@ struct ReplicaRefusalTests {
         #expect(readOnly?.message.contains("GRANT INSERT, UPDATE, DELETE") == true)
 
         try await database.run("GRANT UPDATE (name) ON things TO \"\(role)\"")
+        let partly = await refusal { try await replica.apply([view.deleting(seen[0])], to: view) }
+        #expect(partly?.message.contains("may read only some columns") == true)
+        try await database.run("GRANT SELECT ON things TO \"\(role)\"")
         #expect(try await replica.send([try view.updating(seen[0], ["name": .text("b")])], view)[0].isApplied)
         let now = try await replica.records(view)
         for (write, words) in [

@@ -1,6 +1,8 @@
 import Dovetail
 import DovetailConformance
+import DovetailSQLite
 import DovetailTestPostgres
+import DovetailTestSQLite
 import Foundation
 import Testing
 
@@ -16,6 +18,13 @@ struct PostgresScenarioTests {
         try await ScenarioRunner(
             left: PostgresHarness(databases[0]), right: PostgresHarness(databases[1], hasPostGIS: true)
         ).run(try Scenario(file))
+    }
+
+    @Test("a scenario holds between a GeoPackage and a database with PostGIS", arguments: files)
+    func geoPackage(file: URL) async throws {
+        let postGIS = PostgresHarness(Databases.current[1], hasPostGIS: true)
+        try await ScenarioRunner(left: SQLiteHarness(kind: .geoPackage), right: postGIS).run(
+            try Scenario(file))
     }
 
     @Test("a scenario holds between memory and a database, written one by one", arguments: files)

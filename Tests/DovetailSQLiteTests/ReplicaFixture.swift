@@ -1,51 +1,7 @@
 import Dovetail
 import DovetailEngine
 import DovetailSQLite
-import Foundation
-import GRDB
-
-/// A file in a folder of its own, gone when the test is over.
-final class ReplicaFixture: Sendable {
-    let folder: String
-    let path: String
-    let kind: SQLiteReplica.Kind
-
-    init(_ kind: SQLiteReplica.Kind = .sqlite, _ sql: String = "") throws {
-        self.kind = kind
-        folder = NSTemporaryDirectory() + "replica-" + UUID().uuidString
-        path = folder + "/file." + (kind == .sqlite ? "db" : "gpkg")
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        try run((kind == .geoPackage ? GeoPackageSQL.start : "") + sql)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: folder) }
-
-    /// A replica that waits only a moment for locks.
-    func replica() -> SQLiteReplica {
-        SQLiteReplica(path: path, kind: kind, name: "fixture", busyTimeout: 0.2)
-    }
-
-    /// Another program writes to the file.
-    func run(_ sql: String) throws {
-        try other { try $0.execute(sql: sql) }
-    }
-
-    func text(_ sql: String) throws -> String? {
-        try other { try String.fetchOne($0, sql: sql) }
-    }
-
-    func other<Result>(_ body: (Database) throws -> Result) throws -> Result {
-        let queue = try DatabaseQueue(path: path)
-        let result = try queue.inDatabase(body)
-        try queue.close()
-        return result
-    }
-
-    var bytes: Data { get throws { try Data(contentsOf: URL(fileURLWithPath: path)) } }
-    var files: [String] {
-        get throws { try FileManager.default.contentsOfDirectory(atPath: folder).sorted() }
-    }
-}
+import DovetailTestSQLite
 
 extension SQLiteReplica {
     /// A view of all columns of a table as they are.

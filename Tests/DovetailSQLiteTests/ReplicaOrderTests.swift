@@ -1,6 +1,7 @@
 import Dovetail
 import DovetailEngine
 import DovetailSQLite
+import DovetailTestSQLite
 import Testing
 
 @Suite("The order of records")

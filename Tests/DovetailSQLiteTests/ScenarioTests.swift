@@ -3,6 +3,7 @@ import DovetailConformance
 import DovetailEngine
 import DovetailMemory
 import DovetailSQLite
+import DovetailTestSQLite
 import Foundation
 import Testing
 

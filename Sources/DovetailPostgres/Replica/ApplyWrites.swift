@@ -12,8 +12,10 @@ final class ApplyWrites {
     let traits: TableTraits
     private let finder: RecordFinder
     private var outcomes: [WriteOutcome?]
-    /// What the statements gave back, by the writes' places in the batch.
-    private var applied: [Int: Record?] = [:]
+    /// Whether each write was made by a statement.
+    private var isMade: [Bool]
+    /// The form of the write before, which the next one often shares.
+    private var lastUpdate: (fields: [Int], form: WriteStage.Form)?
 
     init(_ plan: ViewPlan, _ session: Session, _ writes: [ReplicaWrite]) throws {
         if let reason = plan.facts.readOnlyReason {
@@ -24,8 +26,15 @@ final class ApplyWrites {
         self.writes = writes
         stage = WriteStage(plan, session)
         traits = try TableTraits(plan.facts, session)
+        guard traits.mayReadPlaces else {
+            throw plan.place.error(
+                .forbidden,
+                "this role may read only some columns of \(plan.facts.name), which is not enough to write to it;"
+                    + " its owner can GRANT SELECT ON \(plan.facts.sql)")
+        }
         finder = RecordFinder(plan: plan, session: session)
         outcomes = Array(repeating: nil, count: writes.count)
+        isMade = Array(repeating: false, count: writes.count)
     }
 
     func run() throws -> [WriteOutcome] {
@@ -33,31 +42,47 @@ final class ApplyWrites {
         // Two writes about one record come one after the other.
         while !left.isEmpty { left = try round(left) }
         try readAgain()
-        for (index, record) in applied { outcomes[index] = .applied(record) }
-        try SequenceUpkeep(plan, session).move(past: applied.filter { inserts($0.key) }.compactMap(\.value))
+        try SequenceUpkeep(plan, session).move(past: inserted)
         return outcomes.map { $0 ?? .overtaken }
     }
 
-    private func inserts(_ index: Int) -> Bool {
-        if case .insert = writes[index].write { true } else { false }
+    /// The records that were inserted, as they are now.
+    private var inserted: some Sequence<Record> {
+        writes.indices.lazy.compactMap { index in
+            guard case .insert = self.writes[index].write, self.isMade[index],
+                case .applied(let record)? = self.outcomes[index]
+            else { return nil }
+            return record
+        }
     }
 
     /// Makes all writes of one round. Gives back those that have to wait for the next.
     private func round(_ indices: [Int]) throws -> [Int] {
-        var keys: [Int: Set<RecordKey>] = [:]
-        for index in indices { keys[index] = Self.keys(of: writes[index], try movedKey(writes[index]), plan) }
+        var keys: [(own: RecordKey?, moved: RecordKey?)] = []
+        var all: Set<RecordKey> = []
+        all.reserveCapacity(indices.count)
+        for index in indices {
+            let write = writes[index]
+            // Where the store gives the id, an insert has none yet.
+            let isNew = if case .insert = write.write { plan.view.schema.identity == .content } else { false }
+            let mine = (own: isNew ? nil : write.key, moved: try movedKey(write))
+            if let key = mine.own { all.insert(key) }
+            if let key = mine.moved { all.insert(key) }
+            keys.append(mine)
+        }
         let mayLock = plan.facts.mayUpdate || plan.facts.columns.contains(where: \.mayUpdate)
-        let found = try finder.find(keys.values.reduce(into: []) { $0.formUnion($1) }, locking: mayLock)
+        let found = try finder.find(all, locking: mayLock)
         var claimed: Set<RecordKey> = []
+        claimed.reserveCapacity(all.count)
         var later: [Int] = []
         var rows: [WriteStage.Row] = []
-        for index in indices {
-            let mine = keys[index] ?? []
-            guard claimed.isDisjoint(with: mine) else {
+        for (index, mine) in zip(indices, keys) {
+            if let key = mine.own, claimed.contains(key) || mine.moved.map(claimed.contains) == true {
                 later.append(index)
                 continue
             }
-            claimed.formUnion(mine)
+            if let key = mine.own { claimed.insert(key) }
+            if let key = mine.moved { claimed.insert(key) }
             switch try step(for: writes[index], in: found) {
             case .outcome(let outcome): outcomes[index] = outcome
             case .write(let row): if let row = try stageRow(index, row) { rows.append(row) }
@@ -89,12 +114,11 @@ final class ApplyWrites {
         case write(FoundRow?)
     }
 
-    private func step(for write: ReplicaWrite, in found: [RecordKey: [FoundRow]]) throws -> Step {
-        let rows = write.key.flatMap { found[$0] } ?? []
-        guard rows.count < 2 else {
+    private func step(for write: ReplicaWrite, in found: FoundRows) throws -> Step {
+        if let key = write.key, found.repeated.contains(key) {
             return .outcome(.rejected(.init(reason: "several records have this key")))
         }
-        guard let row = rows.first else {
+        guard let row = write.key.flatMap({ found[$0] }) else {
             if write.expected != nil {
                 return .outcome(write.write == .delete ? .already(nil) : try arrived(write, found))
             }
@@ -130,16 +154,9 @@ final class ApplyWrites {
         return RecordKey(try fields.map { try record.value(at: $0) })
     }
 
-    private static func keys(of write: ReplicaWrite, _ moved: RecordKey?, _ plan: ViewPlan) -> Set<RecordKey>
-    {
-        // Where the store gives the id, an insert has none yet.
-        if case .insert = write.write, plan.view.schema.identity == .content { return [] }
-        return Set([write.key, moved].compactMap { $0 })
-    }
-
     /// What to say of a write whose record is not there: it may have got its new key already.
-    private func arrived(_ write: ReplicaWrite, _ found: [RecordKey: [FoundRow]]) throws -> WriteOutcome {
-        guard let key = try movedKey(write), let row = found[key]?.first, row.takesPart,
+    private func arrived(_ write: ReplicaWrite, _ found: FoundRows) throws -> WriteOutcome {
+        guard let key = try movedKey(write), let row = found[key], row.takesPart,
             row.record.fields == write.write.result
         else { return .overtaken }
         return .already(row.record)
@@ -153,12 +170,17 @@ final class ApplyWrites {
         case (.insert(let record), nil): form = try insertForm(record, write.key)
         case (.delete, .some): form = .delete
         case (.update(_, let fields), .some(let row)):
+            if let lastUpdate, lastUpdate.fields == fields {
+                form = lastUpdate.form
+                break
+            }
             let writable = fields.filter { !plan.columns[$0].column.isGenerated }.sorted()
             guard !writable.isEmpty else {
                 outcomes[index] = .applied(row.record)
                 return nil
             }
             form = .update(writable)
+            lastUpdate = (fields, form)
         case (.insert, .some):
             // As it was expected, and to be another one: an insert over a record is an update of all of it.
             form = .update(plan.columns.indices.filter { !plan.columns[$0].column.isGenerated })
@@ -187,8 +209,10 @@ final class ApplyWrites {
 
     /// Asked before, because the server's refusal of a whole statement would be taken for one of each record.
     private func checkRights(_ rows: [WriteStage.Row]) throws {
-        for form in Set(rows.map(\.form)) {
-            switch form {
+        var last: WriteStage.Form?
+        for row in rows where row.form != last {
+            last = row.form
+            switch row.form {
             case .delete:
                 guard plan.facts.mayDelete else { throw lacking("delete records of", "DELETE") }
             case .update(let fields):
@@ -214,7 +238,11 @@ final class ApplyWrites {
 extension ApplyWrites {
     /// Notes what a statement did. What it was asked to do and did not do is noted too.
     func note(_ done: [WriteStage.Done], of set: WriteSet) throws {
-        for one in done { applied[stage.rows[one.number].write] = .some(one.record) }
+        for one in done {
+            let index = stage.rows[one.number].write
+            outcomes[index] = .applied(one.record)
+            isMade[index] = true
+        }
         guard done.count < set.numbers.count else { return }
         let made = Set(done.map(\.number))
         let missing = set.numbers.filter { !made.contains($0) }
@@ -240,7 +268,7 @@ extension ApplyWrites {
     /// Takes back what was noted about writes that were rolled back.
     func forget(_ numbers: [Int]) {
         for number in numbers {
-            applied[stage.rows[number].write] = nil
+            isMade[stage.rows[number].write] = false
             outcomes[stage.rows[number].write] = nil
         }
     }
@@ -249,15 +277,16 @@ extension ApplyWrites {
     private func readAgain() throws {
         // What travels as text was given back in the user's way to write it.
         let isInDoubt = traits.changesAfterwards || plan.columns.contains(where: \.column.form.isTextForm)
-        let written = applied.compactMap { index, record in record.map { (index, $0) } }
-        guard isInDoubt, !written.isEmpty else { return }
-        let found = try finder.find(Set(written.map(\.1.key)), locking: false)
-        for (index, record) in written {
-            let rows = found[record.key] ?? []
-            if rows.count == 1 {
-                applied[index] = .some(rows[0].record)
-            } else if rows.isEmpty {
-                applied[index] = nil
+        guard isInDoubt else { return }
+        let written = writes.indices.compactMap { index -> (index: Int, key: RecordKey)? in
+            guard isMade[index], case .applied(let record?)? = outcomes[index] else { return nil }
+            return (index, record.key)
+        }
+        let found = try finder.find(Set(written.map(\.key)), locking: false)
+        for (index, key) in written where !found.repeated.contains(key) {
+            if let row = found[key] {
+                outcomes[index] = .applied(row.record)
+            } else {
                 outcomes[index] = .rejected(
                     .init(
                         reason:

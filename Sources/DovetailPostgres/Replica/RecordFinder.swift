@@ -3,19 +3,19 @@ import DovetailEngine
 
 /// Where a row is as long as nobody writes to it: its place (`ctid`) and the table, which may be a partition.
 struct RowAddress: Hashable {
-    /// The binary forms of `tid` and `oid`, one after the other.
-    let bytes: [UInt8]
+    let block: UInt32
+    let line: UInt16
+    let table: UInt32
 
-    var place: ArraySlice<UInt8> { bytes[..<6] }
-    var table: ArraySlice<UInt8> { bytes[6...] }
-
-    /// As literals.
-    var placeText: String {
-        let block = place.prefix(4).reduce(0) { $0 << 8 | Int($1) }
-        let line = place.suffix(2).reduce(0) { $0 << 8 | Int($1) }
-        return "(\(block),\(line))"
+    /// From the binary forms of `tid` and `oid`, one after the other.
+    init(_ bytes: ArraySlice<UInt8>) {
+        block = bytes.prefix(4).reduce(0) { $0 << 8 | UInt32($1) }
+        line = bytes.dropFirst(4).prefix(2).reduce(0) { $0 << 8 | UInt16($1) }
+        table = bytes.dropFirst(6).reduce(0) { $0 << 8 | UInt32($1) }
     }
-    var tableText: String { String(table.reduce(0) { $0 << 8 | Int($1) }) }
+
+    /// As a literal.
+    var placeText: String { "(\(block),\(line))" }
 }
 
 /// A row that was looked for.
@@ -24,6 +24,19 @@ struct FoundRow {
     var record: Record
     /// Whether it meets the view's condition.
     var takesPart: Bool
+}
+
+/// Rows by the bytes of their keys.
+struct FoundRows {
+    private var first: [RecordKey: FoundRow] = [:]
+    /// Keys that several rows have.
+    private(set) var repeated: Set<RecordKey> = []
+
+    subscript(_ key: RecordKey) -> FoundRow? { first[key] }
+
+    mutating func add(_ row: FoundRow) {
+        if first.updateValue(row, forKey: row.record.key) != nil { repeated.insert(row.record.key) }
+    }
 }
 
 /// Finds rows by key in a transaction that writes, and locks them in the order of their keys, so that two such
@@ -35,24 +48,21 @@ struct RecordFinder {
     let plan: ViewPlan
     let session: Session
 
-    /// Rows by the bytes of their keys.
-    func find(_ keys: Set<RecordKey>, locking: Bool) throws -> [RecordKey: [FoundRow]] {
-        guard !keys.isEmpty else { return [:] }
+    func find(_ keys: Set<RecordKey>, locking: Bool) throws -> FoundRows {
+        guard !keys.isEmpty else { return FoundRows() }
         guard plan.keyIsSearchable else { return try pick(keys, locking: locking) }
-        var withNull: Set<RecordKey> = []
-        var whole: Set<RecordKey> = []
-        for key in keys { if key.hasNull { withNull.insert(key) } else { whole.insert(key) } }
-        var found = try lookUp(whole, isNullable: false, locking: locking)
-        if !withNull.isEmpty {
-            found.merge(try lookUp(withNull, isNullable: true, locking: locking)) { $0 + $1 }
-        }
+        var found = FoundRows()
+        let withNull = keys.filter(\.hasNull)
+        try lookUp(
+            withNull.isEmpty ? keys : keys.subtracting(withNull), isNullable: false, locking, into: &found)
+        try lookUp(withNull, isNullable: true, locking, into: &found)
         return found
     }
 
     private func lookUp(
-        _ keys: Set<RecordKey>, isNullable: Bool, locking: Bool
-    ) throws -> [RecordKey: [FoundRow]] {
-        guard !keys.isEmpty else { return [:] }
+        _ keys: Set<RecordKey>, isNullable: Bool, _ locking: Bool, into found: inout FoundRows
+    ) throws {
+        guard !keys.isEmpty else { return }
         let places = plan.keyColumns.indices
         let definitions = places.map { "k\($0) \(plan.keyColumns[$0].transferType)" }
         try session.run(
@@ -61,7 +71,8 @@ struct RecordFinder {
         let copy = "COPY pg_temp.dovetail_keys FROM STDIN (FORMAT binary)"
         _ = try session.copyIn(copy) { writer in
             try writer.header()
-            for key in keys {
+            // In their order, which is often that of the rows.
+            for key in keys.sorted() {
                 guard let values = try? key.values(), values.count == places.count else { continue }
                 encoder.begin(places.count)
                 do throws(UnstorableValue) {
@@ -74,35 +85,47 @@ struct RecordFinder {
             }
             try writer.trailer()
         }
+        // Of a table it knows nothing about, the planner thinks that an index serves for any number of keys.
+        if keys.count > 200 { try session.run("ANALYZE pg_temp.dovetail_keys") }
         let tests = places.map {
             plan.keyColumns[$0].test("dovetail_keys.k\($0)", in: plan.alias, isNullable: isNullable)
         }
         let condition =
             "EXISTS (SELECT 1 FROM pg_temp.dovetail_keys WHERE \(tests.joined(separator: " AND ")))"
-        let rows = try rows(where: condition, locking: locking)
+        try visitRows(where: condition, locking: locking) { row in
+            if keys.contains(row.record.key) { found.add(row) }
+        }
         try session.run("DROP TABLE pg_temp.dovetail_keys")
-        return Self.byKey(rows.filter { keys.contains($0.record.key) })
     }
 
     /// Looks at all rows for those with the given keys, where no condition leads to them.
-    private func pick(_ keys: Set<RecordKey>, locking: Bool) throws -> [RecordKey: [FoundRow]] {
-        let rows = try rows(where: nil, locking: false) { keys.contains($0.key) }
-        guard locking, !rows.isEmpty else { return Self.byKey(rows) }
+    private func pick(_ keys: Set<RecordKey>, locking: Bool) throws -> FoundRows {
+        var found = FoundRows()
+        var places: [String] = []
+        var tables: [String] = []
+        try visitRows(where: nil, locking: false) { row in
+            guard keys.contains(row.record.key) else { return }
+            found.add(row)
+            places.append("\"\(row.address.placeText)\"")
+            tables.append("\(row.address.table)")
+        }
+        guard locking, !places.isEmpty else { return found }
         // Once more under lock: they may have changed meanwhile.
-        let places = rows.map { "\"\($0.address.placeText)\"" }.joined(separator: ",")
-        let tables = rows.map(\.address.tableText).joined(separator: ",")
-        let locked = try self.rows(
-            where: """
-                EXISTS (SELECT 1 FROM ROWS FROM (pg_catalog.unnest('{\(places)}'::pg_catalog.tid[]),
-                    pg_catalog.unnest('{\(tables)}'::pg_catalog.oid[])) AS dovetail_places (place, number)
-                    WHERE \(plan.alias).ctid = dovetail_places.place AND \(plan.alias).tableoid = dovetail_places.number)
-                """, locking: true)
-        return Self.byKey(locked.filter { keys.contains($0.record.key) })
+        found = FoundRows()
+        let condition = """
+            EXISTS (SELECT 1
+                FROM ROWS FROM (pg_catalog.unnest('{\(places.joined(separator: ","))}'::pg_catalog.tid[]),
+                    pg_catalog.unnest('{\(tables.joined(separator: ","))}'::pg_catalog.oid[]))
+                    AS dovetail_places (place, number)
+                WHERE \(plan.alias).ctid = dovetail_places.place AND \(plan.alias).tableoid = dovetail_places.number)
+            """
+        try visitRows(where: condition, locking: true) { row in
+            if keys.contains(row.record.key) { found.add(row) }
+        }
+        return found
     }
 
-    private func rows(
-        where condition: String?, locking: Bool, _ isWanted: (Record) -> Bool = { _ in true }
-    ) throws -> [FoundRow] {
+    private func visitRows(where condition: String?, locking: Bool, _ visit: (FoundRow) -> Void) throws {
         let takesPart = plan.condition.map { "(\($0)) IS TRUE" } ?? "true"
         let reading = plan.reading(
             locator: """
@@ -118,20 +141,14 @@ struct RecordFinder {
             // Enough to keep everyone from changing the row, and lets others refer to it.
             sql += " FOR NO KEY UPDATE OF \(plan.alias)"
         }
-        var rows: [FoundRow] = []
         try session.records(of: sql, reading, plan) { record in
-            guard record.locator.count == 11, isWanted(record) else { return }
-            rows.append(
+            let locator = record.locator
+            guard locator.count == 11 else { return }
+            visit(
                 FoundRow(
-                    address: RowAddress(bytes: Array(record.locator[..<10])),
-                    record: Record(key: record.key, fields: record.fields), takesPart: record.locator[10] != 0
-                ))
+                    address: RowAddress(locator[..<10]),
+                    record: Record(key: record.key, fields: record.fields), takesPart: locator[10] != 0))
         }
-        return rows
-    }
-
-    private static func byKey(_ rows: [FoundRow]) -> [RecordKey: [FoundRow]] {
-        Dictionary(grouping: rows, by: \.record.key)
     }
 }
 

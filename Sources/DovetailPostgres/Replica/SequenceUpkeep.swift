@@ -16,13 +16,13 @@ struct SequenceUpkeep {
     }
 
     /// - Parameter records: as they are after their insert.
-    func move(past records: [Record?]) throws {
+    func move(past records: some Sequence<Record>) throws {
         var highest: [String: Int64] = [:]
         let columns = plan.columns.enumerated().filter { _, plan in
             plan.column.form.fieldType == .int && (plan.column.isIdentity || plan.column.hasDefault)
         }
+        guard !columns.isEmpty || plan.keyFields == [nil] else { return }
         for record in records {
-            guard let record else { continue }
             for (field, plan) in columns {
                 guard case .int(let number)? = try? record.fields.value(at: field) else { continue }
                 highest[plan.column.name] = max(highest[plan.column.name] ?? .min, number)

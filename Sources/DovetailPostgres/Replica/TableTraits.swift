@@ -5,6 +5,8 @@ struct TableTraits {
     let changesAfterwards: Bool
     /// The columns of each unique or exclusion index: of partial ones and of those on expressions too.
     let uniqueColumns: [[String]]
+    /// Whether the role may read the whole table, and with it the places of rows, rather than some of its columns.
+    let mayReadPlaces: Bool
 
     init(_ facts: TableFacts, _ session: Session) throws {
         let number = Parameter.int(Int64(facts.number))
@@ -18,8 +20,10 @@ struct TableTraits {
             SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_trigger t JOIN tree ON t.tgrelid = tree.number
                     WHERE NOT t.tgisinternal AND t.tgenabled <> 'D')
                 OR EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k JOIN tree ON k.conrelid = tree.number
-                    WHERE k.contype = 'f' AND (k.confupdtype IN ('c', 'n', 'd') OR k.confdeltype IN ('n', 'd')))
+                    WHERE k.contype = 'f' AND (k.confupdtype IN ('c', 'n', 'd') OR k.confdeltype IN ('n', 'd'))),
+                pg_catalog.has_table_privilege($1::pg_catalog.int8::pg_catalog.oid, 'SELECT')
             """, [number])
+        mayReadPlaces = later.bool(0, 1) ?? false
         changesAfterwards = later.bool(0, 0) ?? true
         let unique = try session.execute(
             """

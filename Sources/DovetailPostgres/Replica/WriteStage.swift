@@ -50,9 +50,7 @@ final class WriteStage {
 
     /// Brings the writes to the server. Gives back those that can't be stored, with the reason.
     func fill(_ writes: [Row]) throws -> [Int: WriteOutcome.Rejection] {
-        rows = writes.enumerated().sorted {
-            ($0.element.form.order, $0.offset) < ($1.element.form.order, $1.offset)
-        }.map(\.element)
+        rows = (0...2).flatMap { order in writes.filter { $0.form.order == order } }
         guard !rows.isEmpty else { return [:] }
         try session.run(
             """
@@ -70,14 +68,20 @@ final class WriteStage {
 
     /// The numbers by the statements that are about them, in the order in which these run.
     func sets(_ numbers: some Sequence<Int>) -> [WriteSet] {
-        var sets: [Form: [Int]] = [:]
-        var forms: [Form] = []
+        var sets: [WriteSet] = []
+        var positions: [Form: Int] = [:]
         for number in numbers.sorted() {
             let form = rows[number].form
-            if sets[form] == nil { forms.append(form) }
-            sets[form, default: []].append(number)
+            if let last = sets.last, last.form == form {
+                sets[sets.count - 1].numbers.append(number)
+            } else if let position = positions[form] {
+                sets[position].numbers.append(number)
+            } else {
+                positions[form] = sets.count
+                sets.append(WriteSet(form: form, numbers: [number]))
+            }
         }
-        return forms.map { WriteSet(form: $0, numbers: sets[$0] ?? []) }
+        return sets
     }
 
     // MARK: Filling
@@ -128,8 +132,8 @@ final class WriteStage {
         encoder.begin(3 + plan.columns.count + (idColumn == nil ? 0 : 1))
         encoder.put(int: Int64(number))
         if let address = row.address {
-            encoder.put(raw: address.place)
-            encoder.put(raw: address.table)
+            encoder.put(place: address.block, address.line)
+            encoder.put(number: address.table)
         } else {
             encoder.putNull()
             encoder.putNull()
@@ -257,7 +261,7 @@ final class WriteStage {
 struct WriteSet {
     let form: WriteStage.Form
     /// In ascending order.
-    let numbers: [Int]
+    var numbers: [Int]
 
     var halves: [WriteSet] {
         let middle = numbers.count / 2

@@ -25,10 +25,17 @@ struct RowEncoder {
         row.append(bigEndian: int)
     }
 
-    /// A value that is in its binary form already.
-    mutating func put(raw bytes: ArraySlice<UInt8>) {
-        row.append(bigEndian: Int32(truncatingIfNeeded: bytes.count))
-        row.append(contentsOf: bytes)
+    /// The place of a row, for a `tid` column.
+    mutating func put(place block: UInt32, _ line: UInt16) {
+        row.append(bigEndian: Int32(6))
+        row.append(bigEndian: block)
+        row.append(bigEndian: line)
+    }
+
+    /// A number of the catalog, for an `oid` column.
+    mutating func put(number: UInt32) {
+        row.append(bigEndian: Int32(4))
+        row.append(bigEndian: number)
     }
 
     mutating func putNull() { row.append(bigEndian: Int32(-1)) }

@@ -1,6 +1,6 @@
 /// The SQL of a small GeoPackage, as GDAL and QGIS make it.
-enum GeoPackageSQL {
-    static let start = """
+public enum GeoPackageSQL {
+    public static let start = """
         PRAGMA application_id = 1196444487;
         PRAGMA user_version = 10300;
         CREATE TABLE gpkg_spatial_ref_sys (
@@ -41,7 +41,7 @@ enum GeoPackageSQL {
         """
 
     /// A layer with a spatial index and GDAL's count of features.
-    static func layer(
+    public static func layer(
         _ table: String, type: String, columns: String = "", srs: Int = 25832, z: Int = 0, m: Int = 0
     ) -> String {
         let index = "rtree_\(table)_geom"
