@@ -63,7 +63,7 @@ public struct ReplicaFactory: Sendable {
         switch source.scheme {
         case .gpkg: return SQLiteReplica(path: path, kind: .geoPackage, name: name, busyTimeout: wait)
         case .sqlite: return SQLiteReplica(path: path, kind: .sqlite, name: name, busyTimeout: wait)
-        case .postgresql: return PostgresReplica("postgresql:\(source.rest)", name: name, lockTimeout: wait)
+        case .postgresql: return PostgresReplica(source.url ?? source.unmasked, name: name, lockTimeout: wait)
         case .geojson: return FlatFileReplica(path: path, kind: .geoJSON, name: name, types: options.types)
         case .csv:
             let kind = FlatFileReplica.Kind.csv(delimiter: options.delimiter)

@@ -82,22 +82,20 @@ final class CopyScan: @unchecked Sendable {
             isAtEnd = batch == nil
             return batch
         }
-        while builder.byteCount < target {
-            guard try readRow(session) else {
-                isAtEnd = true
-                break
-            }
-        }
+        isAtEnd = try !readRows(target, session)
         guard reader.isOrdered else { throw disorder }
         return builder.count > 0 ? builder.seal() : nil
     }
 
-    /// Reads a row, or notices the end.
-    private func readRow(_ session: Session) throws -> Bool {
+    /// Reads rows until so many bytes are there. False at the end.
+    private func readRows(_ target: Int, _ session: Session) throws -> Bool {
         do {
-            if try session.nextCopyData({ try reader.read($0, into: &builder) }) != nil { return true }
-            try reader.finish()
-            return false
+            let goesOn = try session.readCopyData { row in
+                try reader.read(row, into: &builder)
+                return builder.byteCount < target
+            }
+            if !goesOn { try reader.finish() }
+            return goesOn
         } catch let error as CopyFormatError {
             throw plan.place.error(.unsuitable, "table \(plan.facts.name): \(error.description)")
         }
@@ -106,10 +104,11 @@ final class CopyScan: @unchecked Sendable {
     /// Reads everything first where the server can't sort.
     private func sort(_ session: Session) throws {
         guard let sorter else { return }
-        while try readRow(session) {
-            if builder.byteCount >= 1 << 20 { try sorter.add(builder.seal()) }
+        var goesOn = true
+        while goesOn {
+            goesOn = try readRows(1 << 20, session)
+            try sorter.add(builder.seal())
         }
-        try sorter.add(builder.seal())
     }
 
     private var disorder: ReplicaError {
