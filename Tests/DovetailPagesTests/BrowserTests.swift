@@ -271,7 +271,7 @@ import Testing
             #expect(again < 1_000)
             try await browser.type(Browser.Key.escape)
             try await browser.run("document.querySelector('[aria-label=\"Last page\"]').click()")
-            #expect(try await browser.evaluate("return document.activeElement.matches('.item')") as Bool)
+            try await browser.wait("document.activeElement.matches('.item')", seconds: 5)
             try await browser.type(Browser.Key.home + Browser.Key.up)
             let page: String = try await browser.evaluate(
                 "return document.querySelector('.pager span').textContent")
