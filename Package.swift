@@ -138,12 +138,14 @@ let package = Package(
             ],
             path: "Tests/Support/DovetailTestSQLite", swiftSettings: strict),
         .target(
-            name: "DovetailTestPostgres", dependencies: ["CLibPQ"], path: "Tests/Support/DovetailTestPostgres",
+            name: "DovetailTestPostgres", dependencies: ["CLibPQ"],
+            path: "Tests/Support/DovetailTestPostgres",
             swiftSettings: strict),
         .testTarget(
             name: "DovetailPostgresTests",
             dependencies: [
-                "CLibPQ", "Dovetail", "DovetailConformance", "DovetailEngine", "DovetailMemory", "DovetailPostgres",
+                "CLibPQ", "Dovetail", "DovetailConformance", "DovetailEngine", "DovetailMemory",
+                "DovetailPostgres",
                 "DovetailSQLite", "DovetailTestPostgres", "DovetailTestSQLite",
             ],
             swiftSettings: strict),
