@@ -153,7 +153,7 @@ let package = Package(
             name: "DovetailFlatFilesTests",
             dependencies: [
                 "DovetailFlatFiles", "DovetailMemory", "DovetailSQLite", "DovetailConformance",
-                .product(name: "GRDB", package: "GRDB.swift"),
+                "DovetailTestSQLite",
             ],
             swiftSettings: strict),
         .testTarget(

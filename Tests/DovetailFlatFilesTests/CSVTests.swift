@@ -154,14 +154,17 @@ struct CSVTests {
         #expect(try await file.values(key: ["nr"])[1][1] == value)
     }
 
-    @Test("the airports of the world are read whole")
+    @Test("two thousand airports of the world are read whole, with the types they have")
     func airports() async throws {
         let data = URL(filePath: #filePath).deletingLastPathComponent().appending(
-            path: "../../Examples/data/airports.csv")
-        guard FileManager.default.fileExists(atPath: data.path) else { return }
+            path: "../../Examples/data/airports-2000.csv")
         let replica = FlatFileReplica(path: data.path, kind: .csv(), name: "airports")
         let columns = try await replica.describe()[0].columns
-        #expect(columns.first { $0.name == "elevation" }?.type == .int)
+        #expect(columns.first { $0.name == "elevation" }?.type == .double)
         #expect(columns.first { $0.name == "icao" }?.type == .text)
+        let rows = try String(contentsOf: data, encoding: .utf8).split(whereSeparator: \.isNewline).count - 1
+        let file = try FlatFile("airports.csv", try String(contentsOf: data, encoding: .utf8))
+        #expect(rows == 2000)
+        #expect(try await file.values(key: ["icao"]).count == rows)
     }
 }

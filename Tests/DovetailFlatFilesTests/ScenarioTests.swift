@@ -2,6 +2,8 @@ import Dovetail
 import DovetailConformance
 import DovetailEngine
 import DovetailMemory
+import DovetailSQLite
+import DovetailTestSQLite
 import Foundation
 import Testing
 
@@ -23,7 +25,8 @@ struct ScenarioPair: Sendable, CustomTestStringConvertible {
         ScenarioPair(name: "memory and CSV", left: memory, right: FlatFileHarness(.csv)),
         ScenarioPair(name: "CSV and CSV", left: FlatFileHarness(.semicolons), right: FlatFileHarness(.csv)),
         ScenarioPair(
-            name: "GeoJSON and GeoPackage", left: FlatFileHarness(.collection), right: GeoPackageHarness()),
+            name: "GeoJSON and GeoPackage", left: FlatFileHarness(.collection),
+            right: SQLiteHarness(kind: .geoPackage)),
         ScenarioPair(
             name: "CSV and GeoJSON", left: FlatFileHarness(.csv), right: FlatFileHarness(.collection)),
         ScenarioPair(name: "GeoJSON lines and memory", left: FlatFileHarness(.lines), right: memory),

@@ -15,7 +15,9 @@ struct DiffCommand: AsyncParsableCommand {
             """)
 
     @Argument(
-        help: "The left source: gpkg:PATH, sqlite:PATH, geojson:PATH, csv:PATH, or a path.",
+        help: """
+            The left source: gpkg:PATH, sqlite:PATH, geojson:PATH, csv:PATH, postgresql://HOST/DATABASE, or a path.
+            """,
         completion: .file())
     var left: String
     @Argument(help: "The right source.", completion: .file())

@@ -9,7 +9,9 @@ struct InitCommand: AsyncParsableCommand {
         discussion: "Both sources are only read. The file says in comments why it says what it says.")
 
     @Argument(
-        help: "The left source: gpkg:PATH, sqlite:PATH, geojson:PATH, csv:PATH, or a path.",
+        help: """
+            The left source: gpkg:PATH, sqlite:PATH, geojson:PATH, csv:PATH, postgresql://HOST/DATABASE, or a path.
+            """,
         completion: .file())
     var left: String
     @Argument(help: "The right source.", completion: .file())
