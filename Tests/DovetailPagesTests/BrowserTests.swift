@@ -279,6 +279,28 @@ import Testing
         }
     }
 
+    @Test func aFilterClearedWhileTypingDoesNotComeBack() async throws {
+        let world = try await World.agreed(300)
+        await world.update(1...250, .left) { $0["size"] = .int(2) }
+        try await open(try await world.page()) { browser in
+            try await browser.run(
+                """
+                const filter = document.querySelector('#filter');
+                filter.value = 'place 7';
+                filter.dispatchEvent(new Event('input'));
+                filter.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }));
+                document.querySelector('[aria-label="Last page"]').click();
+                window.waited = false;
+                setTimeout(() => { window.waited = true }, 300);
+                """)
+            try await browser.wait("window.waited")
+            let page: String = try await browser.evaluate(
+                "return document.querySelector('.pager span').textContent")
+            #expect(page == "Page 3 of 3")
+            #expect(try await browser.evaluate("return document.activeElement.matches('.item')") as Bool)
+        }
+    }
+
     @Test func hostileTextIsInert() async throws {
         let world = try await World.agreed(40, labels: Sides(left: World.hostile[0], right: World.hostile[1]))
         for (index, text) in World.hostile.enumerated() {

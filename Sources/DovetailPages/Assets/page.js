@@ -54,7 +54,10 @@
 
     const filter = find("filter");
     const found = find("found");
+    let timer;
     const apply = () => {
+        // What was typed is in this pass: another one a moment later would throw the reader back to the first page.
+        clearTimeout(timer);
         list.filter(filter.value, kinds, table.value ? tables[table.value - 1] : null);
         const isAll = list.matched.length === list.order.length;
         const of = facts.listed < facts.total ? `${number(facts.listed)} listed` : number(facts.total);
@@ -62,7 +65,6 @@
             ? `${of} ${facts.total === 1 ? "line" : "lines"}`
             : `${number(list.matched.length)} of ${of} lines`;
     };
-    let timer;
     filter.addEventListener("input", () => {
         clearTimeout(timer);
         timer = setTimeout(apply, 90);
