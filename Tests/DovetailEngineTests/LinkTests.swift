@@ -68,6 +68,32 @@ struct LinkTests {
         #expect(try await pair.sync().run == nil)
     }
 
+    @Test(
+        "an insert whose answer was lost is known again when the job has other fields since",
+        arguments: [
+            [Field("name", .text), Field("size", .int)],
+            [Field("size", .int), Field("id", .int), Field("name", .text)],
+            [Field("id", .int), Field("note", .text), Field("name", .text), Field("size", .int)],
+        ])
+    func otherFields(fields: [Field]) async throws {
+        var (pair, faulty) = try await pair()
+        await pair.insert(1...2, .left)
+        _ = try await pair.sync()
+        await pair.insert(3...4, .left)
+        await faulty.failNext(.afterWrite)
+        await #expect(throws: ReplicaError.self) { _ = try await pair.sync() }
+        await pair.update(3...3, .left, ["size": .int(9)])
+
+        pair.job.tables = [JobTable(TableSchema("benches", fields: fields, identity: .content))]
+        let result = try await pair.sync([.mapping])
+        #expect(result.totals.writes.left.inserts + result.totals.writes.right.inserts == 0)
+        #expect(await pair.counts() == [4, 4])
+        for side in Side.allCases {
+            #expect(await pair.rows(side).map { $0["size"] } == [.int(1), .int(1), .int(9), .int(1)])
+        }
+        #expect(try await pair.sync().run == nil)
+    }
+
     @Test("a link survives that a record is deleted and comes back under another id")
     func comesBack() async throws {
         let (pair, _) = try await pair()

@@ -31,7 +31,8 @@ struct Observer {
         let name = table.schema.name
         let old = stored.layouts[name]
         let carriesBase = !meetsAnew && (old.map { table.layout.canCarryBase(from: $0) } ?? true)
-        let relayout = carriesBase && mappingChanged ? old.map { table.layout.positions(in: $0) } : nil
+        let moving = mappingChanged ? old.map { table.layout.positions(in: $0) } : nil
+        let relayout = carriesBase ? moving : nil
         let baseCount = carriesBase ? try await state.baseCount(of: name) : 0
         var planned = PlannedTable(
             table: table, spool: PlanSpool(), counts: PlanCounts(), baseCount: baseCount,
@@ -42,7 +43,8 @@ struct Observer {
 
         var unsettled = meetsAnew || mappingChanged ? Unsettled() : try await state.unsettled(of: name)
         // An undo brings the sides apart, not together: its writes say nothing about a base.
-        let open = try await state.openIntents(of: name)
+        var open = try await state.openIntents(of: name)
+        if let moving { open = try open.map { try $0.moved(moving) } }
         let intents = open.filter { !$0.decided.contains(.takenBack) }
         let takenBack = open.filter { $0.decided.contains(.takenBack) }
         unsettled.interrupted = interrupted(intents, baseKnown: carriesBase)

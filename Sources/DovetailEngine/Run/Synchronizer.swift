@@ -269,8 +269,10 @@ public struct Synchronizer: Sendable {
         if let moving = table.relayout {
             try await state.relayout(name, to: layout, moving: moving)
         } else if table.forgetsBase || stored.layouts[name] == nil {
-            // The base is empty: only its layout is noted, so that a run cut short leaves no base without one.
-            try await state.relayout(name, to: layout, moving: layout.fields.indices.map { $0 })
+            // The base is empty: only its layout is noted, so that a run cut short leaves no base without one. Writes
+            // of a run that was cut short before are recognised by their content, and follow.
+            let moving = stored.layouts[name].map { layout.positions(in: $0) }
+            try await state.relayout(name, to: layout, moving: moving ?? layout.fields.indices.map { $0 })
         }
     }
 
