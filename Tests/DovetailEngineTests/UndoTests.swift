@@ -179,4 +179,52 @@ struct UndoTests {
         #expect(await pair.name(of: 1, .left) == .text("new"))
         #expect(try await pair.sync().run == nil)
     }
+
+    @Test("what needed no writing to be undone is planned again, although no feed names it")
+    func nothingToWrite() async throws {
+        let pair = MemoryPair(addsUpDigests: true)
+        await pair.right.edit("benches") { table in
+            table.normalise = { row in
+                var row = row
+                if case .text(let name)? = row["name"] { row["name"] = .text(name.uppercased()) }
+                return row
+            }
+        }
+        await pair.insert(1...50, .left)
+        _ = try await pair.sync()
+        #expect(try await pair.sync().run == nil)
+        // The store makes of it what it held before.
+        await pair.update([1], .left, ["name": .text("Bench 1")])
+        #expect(try await pair.sync().totals.writes.right.updates == 1)
+        _ = try await pair.sync()
+        _ = try await pair.synchronizer().undo(2)
+        #expect(try await pair.sync().totals.writes.right.updates == 1)
+        #expect(try await pair.sync().run == nil)
+    }
+
+    @Test("a record that was deleted since the run that is undone comes back, although no feed names it")
+    func deletedSince() async throws {
+        let pair = MemoryPair(rules: TableRules(deletes: .ask), addsUpDigests: true)
+        await pair.right.edit("benches") { table in
+            table.normalise = { row in
+                var row = row
+                if case .text(let name)? = row["name"] { row["name"] = .text(name.uppercased()) }
+                return row
+            }
+        }
+        await pair.insert(1...50, .left)
+        await pair.insert([1], .right, name: "BENCH")
+        #expect(try await pair.sync().conflicts == 1)
+        let conflict = try #require(await pair.state.conflicts().first)
+        try await pair.state.decide([
+            conflict.id: Resolution(.side(.left), seen: conflict.seen.map { $0?.fields.digest })
+        ])
+        #expect(try await pair.sync().totals.writes.right.updates == 1)
+        await pair.delete([1], .left)
+        #expect(try await pair.sync().conflicts == 1)
+        _ = try await pair.synchronizer().undo(2)
+        #expect(try await pair.sync().totals.writes.left.inserts == 1)
+        #expect(await pair.counts() == [50, 50])
+        #expect(try await pair.sync().run == nil)
+    }
 }

@@ -140,7 +140,7 @@ extension Applier {
         _ standing: Standing, _ entry: PlanEntry, _ outcomes: Sides<WriteOutcome?>, into memory: inout Memory
     ) {
         let isWritten = Side.allCases.contains { outcomes[$0]?.isDone ?? false }
-        if isWritten || entry.isBroughtBack { return }
+        if isWritten || entry.writesNothing || entry.isBroughtBack { return }
         if let base = standing[entry.key] {
             memory.agreed.append((entry.table, base))
         } else {
@@ -160,12 +160,17 @@ extension Applier {
             guard let before = entry.base else {
                 memory.gone.append((table, entry.key))
                 // Records that met without being equal shall meet again, and not be strangers.
-                if let left, right != nil { memory.pending.append((table, left.key)) }
+                if let left, right != nil {
+                    memory.pending.append((table, left.key))
+                } else {
+                    lookAgain(entry, table, into: &memory)
+                }
                 return
             }
             let base = undone(before, left, right, table)
             memory.agreed.append((table, base))
             if base.key != entry.key { memory.gone.append((table, entry.key)) }
+            lookAgain(entry, table, into: &memory)
             return
         }
         guard let left, let right else {
@@ -176,6 +181,13 @@ extension Applier {
         // An unlinked record was known by another name, or came back on the left under a new id: a link that stayed
         // under the old one would be taken for a delete.
         if left.key != entry.key { memory.gone.append((table, entry.key)) }
+    }
+
+    /// Where an undo had nothing to write, no change feed will name the record, and yet what the memory holds of it is
+    /// another. Tables matched by content are always read whole.
+    private func lookAgain(_ entry: PlanEntry, _ table: String, into memory: inout Memory) {
+        guard entry.writesNothing, job.table(table)?.schema.identity != .content else { return }
+        memory.pending.append((table, entry.key))
     }
 
     /// The base that an undo brings back, by the ids that the records have now: what was inserted again has a new one.

@@ -18,6 +18,11 @@ extension PlanEntry {
     var isBroughtBack: Bool {
         if case .write(_, let decided) = decision { decided.contains(.broughtBack) } else { false }
     }
+
+    /// Whether an undo found both records as they were before the run.
+    var writesNothing: Bool {
+        if case .write(let writes, _) = decision { writes.left == nil && writes.right == nil } else { false }
+    }
 }
 
 extension Synchronizer {
