@@ -39,7 +39,7 @@ struct KeyOrderTests {
 
     @Test("of one column") func single() async throws {
         try await TypedDatabase.with(setup: Self.setup + "CREATE EXTENSION citext;") { it in
-            var g = TypesGenerator(seed: 21)
+            var g = TypesGenerator(seed: 21, it.server)
             let count = 10_000
             try await check(it, "boolean", g.many(100) { .bool($0.next() % 2 == 0) })
             try await check(it, "smallint", g.many(count) { $0.int(-32768...32767) })
@@ -83,7 +83,7 @@ struct KeyOrderTests {
     @Test("of texts in LATIN1, and in an encoding of another order") func encodings() async throws {
         let letters: [Unicode.Scalar] = ["a", "é", "ÿ", "ø", "Z", " ", "~"]
         try await TypedDatabase.with(.latin1) { it in
-            var g = TypesGenerator(seed: 22)
+            var g = TypesGenerator(seed: 22, it.server)
             try await check(it, "text", g.many(10_000) { .text($0.string(letters)) })
         }
         let server = try await TestServer.shared()

@@ -13,6 +13,20 @@ struct PostgresStateLockTests: StateSuite {
         try #require(try await database.value("SELECT holder_backend FROM dovetail.jobs WHERE name = 'job'"))
     }
 
+    /// Ends the session that holds the lock, and waits until it is gone.
+    private func terminateHolder(_ database: TestDatabase) async throws {
+        let holder = try await holderPID(database)
+        try await database.run("SELECT pg_terminate_backend(\(holder))")
+        for _ in 0..<500 {
+            if try await database.value("SELECT count(*) FROM pg_stat_activity WHERE pid = \(holder)") == "0"
+            {
+                return
+            }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        Issue.record("the session \(holder) did not end")
+    }
+
     @Test("of one job does not hold up another, nor those who look")
     func otherJobs() async throws {
         try await TestServer.shared().withDatabase { database in
@@ -41,7 +55,7 @@ struct PostgresStateLockTests: StateSuite {
             let store = try await database.state()
             try await store.lock(as: me, patience: 0)
             let run = try await store.begin(start(1))
-            try await database.run("SELECT pg_terminate_backend(\(try await holderPID(database)), 5000)")
+            try await terminateHolder(database)
 
             // Another machine takes over at once.
             let next = try await database.state()
@@ -97,7 +111,7 @@ struct PostgresStateLockTests: StateSuite {
         try await TestServer.shared().withDatabase { database in
             let dead = try await database.state()
             try await dead.lock(as: other, patience: 0)
-            try await database.run("SELECT pg_terminate_backend(\(try await holderPID(database)), 5000)")
+            try await terminateHolder(database)
             #expect(try await database.value("SELECT holder IS NOT NULL FROM dovetail.jobs") == "t")
 
             let store = try await database.state()

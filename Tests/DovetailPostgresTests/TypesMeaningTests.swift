@@ -11,6 +11,8 @@ struct TypesMeaningTests {
         var type: String
         var literals: [String]
         var values: [Value]
+        /// The first version of PostgreSQL that knows them.
+        var since = 130_000
     }
 
     private static func instant(_ text: String) -> Value { .timestampWithZone(timestamp(text)) }
@@ -30,14 +32,16 @@ struct TypesMeaningTests {
         Sample(
             type: "numeric",
             literals: [
-                "0.00", "1.50", "-1.500", "10000", "99990000.00010", "1e-30", "'NaN'", "'Infinity'",
-                "'-Infinity'",
+                "0.00", "1.50", "-1.500", "10000", "99990000.00010", "1e-30", "'NaN'",
                 "12345678901234567890.123456789",
             ],
             values: [
-                "0", "1.5", "-1.5", "10000", "99990000.0001", "1e-30", "NaN", "Infinity", "-Infinity",
+                "0", "1.5", "-1.5", "10000", "99990000.0001", "1e-30", "NaN",
                 "12345678901234567890.123456789",
             ].map { decimal($0) }),
+        Sample(
+            type: "numeric", literals: ["'Infinity'", "'-Infinity'"],
+            values: [decimal("Infinity"), decimal("-Infinity")], since: 140_000),
         Sample(
             type: "money", literals: ["12.34::numeric::money", "(-0.05)::numeric::money"],
             values: [decimal("12.34"), decimal("-0.05")]),
@@ -119,7 +123,7 @@ struct TypesMeaningTests {
 
     @Test("literals of every type", arguments: ["", strange]) func literals(settings: String) async throws {
         try await TypedDatabase.with(setup: Self.setup, settings: settings) { it in
-            for sample in Self.samples {
+            for sample in Self.samples where it.server.version >= sample.since {
                 // The literals are the test's: they are written where nothing is strange.
                 try await it.database.run("SET standard_conforming_strings = on; SET DateStyle = 'ISO, YMD'")
                 let values = try await it.values(sample.type, sample.literals)

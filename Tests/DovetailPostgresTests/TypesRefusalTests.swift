@@ -23,11 +23,6 @@ struct TypesRefusalTests {
                 ("numeric(5,2)", decimal("999.99"), nil), ("numeric(5,2)", decimal("NaN"), nil),
                 ("numeric(5,2)", decimal("Infinity"), "can't hold Infinity"),
                 ("numeric(5)", decimal("0.5"), "would round"),
-                ("numeric(2,-3)", decimal("99000"), nil), ("numeric(2,-3)", decimal("99500"), "would round"),
-                ("numeric(2,-3)", decimal("100000"), "digits before the point"),
-                ("numeric(3,5)", decimal("0.00999"), nil),
-                ("numeric(3,5)", decimal("0.01"), "too large"),
-                ("numeric(3,5)", decimal("1"), "digits before the point"),
                 ("cents", decimal("0.001"), "would round"),
                 ("cents[]", .list([decimal("0.001")]), "would round"),
                 ("numeric", decimal("1e131072"), "131072 digits"), ("numeric", decimal("1e-16384"), "16383"),
@@ -72,7 +67,7 @@ struct TypesRefusalTests {
                     "interval(2)", .interval(CalendarInterval(months: 0, days: 0, microseconds: 5000)),
                     "cut off"
                 ),
-                ("interval", .interval(.distantFuture), "before 17"),
+                ("interval", .interval(.distantFuture), it.server.version < 170_000 ? "before 17" : nil),
                 ("jsonb", .json("\"a\\u0000\""), "\\u0000"), ("json", .json("\"a\\u0000\""), nil),
                 ("jsonb", .json("\"\\\\u0000\""), nil),
                 ("jsonb", .json("[" + String(repeating: "9", count: 131_073) + "]"), "131072"),
@@ -83,7 +78,14 @@ struct TypesRefusalTests {
                 ("int[]", .int(1), "can't hold a number"), ("bytea", .text("x"), "can't hold a text"),
                 ("text", .blob(BlobReference(digest: [], size: 0)), "file kept elsewhere"),
             ]
-            for (type, value, words) in samples {
+            let since15: [(String, Value, String?)] = [
+                ("numeric(2,-3)", decimal("99000"), nil), ("numeric(2,-3)", decimal("99500"), "would round"),
+                ("numeric(2,-3)", decimal("100000"), "digits before the point"),
+                ("numeric(3,5)", decimal("0.00999"), nil),
+                ("numeric(3,5)", decimal("0.01"), "too large"),
+                ("numeric(3,5)", decimal("1"), "digits before the point"),
+            ]
+            for (type, value, words) in samples + (it.server.version >= 150_000 ? since15 : []) {
                 let reason = try await it.refusal(type, value)
                 if let words {
                     #expect(reason?.contains(words) == true, "\(type) \(value.words): \(reason ?? "taken")")
