@@ -35,6 +35,29 @@ import Testing
         #expect(try text(place, "a.geojson") == Self.geoJSON)
     }
 
+    @Test func `a backup that kept its time is noticed, and nothing is written`() throws {
+        let place = try Workplace()
+        try place.write("a.csv", "code,kind\nB1,1\nB2,2\n")
+        try place.write("b.csv", "code,kind\n")
+        try place.write(
+            "job.yaml", "left: a.csv\nright: b.csv\ntables:\n  t: {left: a, right: b, match: [code]}\n")
+        #expect(try place.run("sync", "job.yaml").status == 0)
+        let before = try text(place, "b.csv")
+        let time = try FileManager.default.attributesOfItem(atPath: place.path("b.csv"))[.modificationDate]
+        try place.write("a.csv", "code,kind\nB1,7\nB2,2\n")
+        #expect(try place.run("sync", "job.yaml").status == 0)
+        try place.write("b.csv", before)
+        try FileManager.default.setAttributes(
+            [.modificationDate: try #require(time)], ofItemAtPath: place.path("b.csv"))
+        let result = try place.run("sync", "job.yaml")
+        #expect(result.status == 4)
+        #expect(result.err.contains("it is older than it was (a restored backup?)"))
+        #expect(try text(place, "a.csv") == "code,kind\nB1,7\nB2,2\n")
+        // Allowed, both sides meet anew, and the two values are shown to someone.
+        #expect(try place.run("sync", "job.yaml", "--allow", "replaced").status == 3)
+        #expect(try text(place, "a.csv") == "code,kind\nB1,7\nB2,2\n")
+    }
+
     @Test func `a value that came later and is of another type changes no column`() throws {
         let place = try Workplace()
         try place.write("a.csv", "code,kind\nB1,1\n")

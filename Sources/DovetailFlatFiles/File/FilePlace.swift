@@ -89,6 +89,9 @@ struct FileStamp: Sendable, Hashable {
         self.init(facts)
     }
 
+    /// When the content last changed, in microseconds since 1970.
+    var microseconds: Int64 { Int64(seconds) * 1_000_000 + Int64(nanoseconds / 1000) }
+
     /// Whether the content is the same; rights may have changed.
     func hasSameContent(as other: FileStamp) -> Bool {
         device == other.device && inode == other.inode && size == other.size && seconds == other.seconds

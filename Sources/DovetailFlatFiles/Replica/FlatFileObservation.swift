@@ -15,8 +15,11 @@ final class FlatFileObservation: Observation {
         self.written = written
     }
 
-    /// A file of text has no place for a mark, and its time of change goes back with a backup, so it is no counter.
-    func identity(job: String) async throws -> ReplicaIdentity { ReplicaIdentity(marks: []) }
+    /// A file of text has no place for a mark. Its time of change counts up, and goes back where a backup was put in
+    /// its place that kept its own.
+    func identity(job: String) async throws -> ReplicaIdentity {
+        ReplicaIdentity(marks: [], changeCounter: file.stamp.microseconds)
+    }
 
     func snapshot(of view: TableView) async throws -> any RecordCursor {
         let view = try FlatView(view, survey, file.place)
