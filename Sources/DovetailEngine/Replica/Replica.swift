@@ -20,6 +20,9 @@ public protocol Replica: Sendable {
     /// What output calls it: kind and place, never credentials.
     var name: String { get }
 
+    /// How many records it takes well in one ``apply(_:to:)``. Of two sides, the one that takes more decides.
+    var batchSize: Int { get }
+
     /// The tables it holds, in a stable order.
     /// - Throws: ``ReplicaError``.
     func describe() async throws -> [TableDescription]
@@ -50,6 +53,11 @@ public protocol Replica: Sendable {
 
     /// Lets go of connections. The replica is not used afterwards.
     func close() async
+}
+
+extension Replica {
+    /// Enough that a transaction's cost is spread, few enough that a batch's records take little memory.
+    public var batchSize: Int { 16384 }
 }
 
 /// One consistent look at a replica.

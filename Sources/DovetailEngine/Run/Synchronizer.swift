@@ -19,12 +19,13 @@ public struct Synchronizer: Sendable {
     /// - Parameters:
     ///   - owner: how the lock names this process to others.
     ///   - clock: microseconds since 1970.
-    ///   - chunkSize: records written in one transaction of each side.
+    ///   - chunkSize: records written in one transaction of each side; nil: as the replicas take it well.
     public init(
         job: SyncJob, state: any StateStore, owner: LockOwner, clock: @escaping @Sendable () -> Int64,
-        chunkSize: Int = 16384, events: @escaping EventHandler = { _ in }
+        chunkSize: Int? = nil, events: @escaping EventHandler = { _ in }
     ) {
-        self.chunkSize = max(1, chunkSize)
+        self.chunkSize = max(
+            1, chunkSize ?? max(job.replicas.left.batchSize, job.replicas.right.batchSize))
         self.job = job
         self.state = state
         self.owner = owner

@@ -63,6 +63,9 @@ public final class FlatFileReplica: Replica {
         return String(file[..<dot])
     }
 
+    /// Each batch writes the file anew.
+    public var batchSize: Int { 65536 }
+
     // MARK: Looking
 
     public func describe() async throws -> [TableDescription] {
