@@ -144,28 +144,32 @@ struct ReferenceTests {
         #expect(await pair.rows(.right, "people").map { $0["name"] } == [.text("Ann"), .text("Bob")])
     }
 
-    @Test("a circle that is cut between its two steps is closed by the next run")
-    func circleCut() async throws {
+    /// People on the left, each with a friend that the right store checks, and a right side that can fail.
+    private func friends(_ links: [(Int64, Int64)]) async -> (MemoryPair, FaultyReplica) {
         let people = TableSchema(
             "people", fields: [Field("id", .int), Field("friend", .int)], identity: .match(["id"]),
             references: [Reference(fields: ["friend"], table: "people", targetFields: ["id"])])
+        var pair = MemoryPair([people])
+        let foreign = TableDescription.ForeignKey(
+            columns: ["friend"], table: "people", targetColumns: ["id"])
+        for side in Side.allCases {
+            _ = await pair[side].edit("people") { $0.description.foreignKeys = [foreign] }
+        }
+        let faulty = FaultyReplica(pair.right)
+        pair.job.replicas.right = faulty
+        pair.chunkSize = 1
+        await pair.left.edit("people") { table in
+            for (id, friend) in links { table.insert(["id": .int(id), "friend": .int(friend)]) }
+        }
+        return (pair, faulty)
+    }
+
+    @Test("a circle that is cut between its two steps is closed by the next run")
+    func circleCut() async throws {
         // Writes of the run: the whole batch is refused, then the retries, then the first steps and the second.
         for failing in 1...8 {
             for failure in [FaultyReplica.Failure.beforeWrite, .afterWrite] {
-                var pair = MemoryPair([people])
-                let foreign = TableDescription.ForeignKey(
-                    columns: ["friend"], table: "people", targetColumns: ["id"])
-                for side in Side.allCases {
-                    _ = await pair[side].edit("people") { $0.description.foreignKeys = [foreign] }
-                }
-                let faulty = FaultyReplica(pair.right)
-                pair.job.replicas.right = faulty
-                pair.chunkSize = 1
-                await pair.left.edit("people") { table in
-                    for (id, friend) in [(1, 2), (2, 3), (3, 1)] as [(Int64, Int64)] {
-                        table.insert(["id": .int(id), "friend": .int(friend)])
-                    }
-                }
+                let (pair, faulty) = await friends([(1, 2), (2, 3), (3, 1)])
                 await faulty.fail(at: failing, failure)
                 _ = try? await pair.sync()
                 let result = try await pair.sync()
@@ -179,25 +183,9 @@ struct ReferenceTests {
 
     @Test("a circle that is deleted and cut between its two steps goes with the next run")
     func deletedCircleCut() async throws {
-        let people = TableSchema(
-            "people", fields: [Field("id", .int), Field("friend", .int)], identity: .match(["id"]),
-            references: [Reference(fields: ["friend"], table: "people", targetFields: ["id"])])
         for failing in 1...8 {
             for failure in [FaultyReplica.Failure.beforeWrite, .afterWrite] {
-                var pair = MemoryPair([people])
-                let foreign = TableDescription.ForeignKey(
-                    columns: ["friend"], table: "people", targetColumns: ["id"])
-                for side in Side.allCases {
-                    _ = await pair[side].edit("people") { $0.description.foreignKeys = [foreign] }
-                }
-                let faulty = FaultyReplica(pair.right)
-                pair.job.replicas.right = faulty
-                pair.chunkSize = 1
-                await pair.left.edit("people") { table in
-                    for (id, friend) in [(1, 2), (2, 1), (3, 3)] as [(Int64, Int64)] {
-                        table.insert(["id": .int(id), "friend": .int(friend)])
-                    }
-                }
+                let (pair, faulty) = await friends([(1, 2), (2, 1), (3, 3)])
                 _ = try await pair.sync()
                 await pair.left.edit("people") { table in
                     for (id, row) in table.rows where row["id"] != .int(3) { table.delete(id) }
