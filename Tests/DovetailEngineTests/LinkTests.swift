@@ -214,4 +214,35 @@ struct LinkTests {
             #expect(try await pair.sync().run == nil)
         }
     }
+
+    @Test("an undo of an undo leaves alone what a sync has brought back since")
+    func undoneTwiceAfterASync() async throws {
+        let pair = MemoryPair([Self.linked], rules: TableRules(deletes: .ask))
+        await pair.insert(1...3, .right)
+        _ = try await pair.sync()
+        _ = try await pair.synchronizer().undo(1)
+        #expect(await pair.counts() == [0, 3])
+        _ = try await pair.sync()
+        await pair.delete([1], .right)
+        #expect(try await pair.sync().conflicts == 1)
+        let result = try await pair.synchronizer().undo(2)
+        #expect(result.rejected == 3)
+        #expect(await pair.counts() == [3, 2])
+    }
+
+    @Test("a link whose other half is gone has one name after an undo")
+    func oneName() async throws {
+        let (pair, _) = try await pair()
+        await pair.insert(1...3, .left)
+        _ = try await pair.sync()
+        await pair.delete([1], .right)
+        _ = try await pair.sync()
+        _ = try await pair.synchronizer().undo(2)
+        #expect(await pair.counts() == [3, 2])
+        #expect(await pair.state.baseCount(of: "benches") == 3)
+        _ = try await pair.sync()
+        #expect(await pair.counts() == [2, 2])
+        #expect(await pair.state.baseCount(of: "benches") == 2)
+        #expect(try await pair.sync().run == nil)
+    }
 }

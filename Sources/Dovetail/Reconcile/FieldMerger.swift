@@ -34,8 +34,16 @@ struct FieldMerger: Sendable {
         var conflicts: [FieldConflict] = []
         for index in l.indices {
             let options = schema.fields[index].options
-            let leftChanged = try baseLeft.map { try !same($0[index], l[index], options) } ?? true
-            let rightChanged = try baseRight.map { try !same($0[index], r[index], options) } ?? true
+            var leftChanged = try baseLeft.map { try !same($0[index], l[index], options) } ?? true
+            var rightChanged = try baseRight.map { try !same($0[index], r[index], options) } ?? true
+            // Steps too small to count add up: sides that have come apart so count what moved since they were equal.
+            if options.tolerance != nil, !leftChanged, !rightChanged, let bl = baseLeft?[index],
+                let br = baseRight?[index],
+                try same(bl, br, options), try !same(l[index], r[index], options)
+            {
+                leftChanged = bl != l[index]
+                rightChanged = br != r[index]
+            }
             let common = leftChanged && rightChanged ? Self.common(baseLeft?[index], baseRight?[index]) : nil
             switch try outcome(
                 index, leftChanged, rightChanged, l[index], r[index], base: common, left, right, resolution)

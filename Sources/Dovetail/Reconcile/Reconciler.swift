@@ -30,8 +30,11 @@ public struct Reconciler: Sendable {
         let resolution = resolution.flatMap { $0.applies(left: left, right: right) ? $0 : nil }
         guard let base else { return try meet(left, right, resolution) }
         switch (try change(left, since: base.left), try change(right, since: base.right)) {
-        case (.unchanged, .unchanged):
-            return .unchanged
+        case (.unchanged(let l), .unchanged(let r)):
+            // Within a tolerance of the base, and yet they may be too far from each other.
+            guard l != base.left || r != base.right else { return .unchanged }
+            let decision = try fields.merge(base: base, left: l, right: r, resolution: resolution)
+            return decision == .agree ? .unchanged : decision
         case (.deleted, .deleted):
             return .agree
         case (.unchanged(let l), .updated(let r)), (.updated(let l), .unchanged(let r)),

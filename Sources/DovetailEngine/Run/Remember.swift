@@ -169,7 +169,11 @@ extension Applier {
             }
             let base = undone(before, left, right, table)
             memory.agreed.append((table, base))
-            if base.key != entry.key { memory.gone.append((table, entry.key)) }
+            // The name that the link had until now, and the one it was given before the record was written again.
+            let forgotten = undone(before, entry.seen.left, entry.seen.right, table).key
+            for name in Set([entry.key, forgotten]).subtracting([base.key]) {
+                memory.gone.append((table, name))
+            }
             lookAgain(entry, table, into: &memory)
             return
         }

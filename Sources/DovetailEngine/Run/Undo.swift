@@ -25,6 +25,29 @@ extension PlanEntry {
     }
 }
 
+/// Records that runs wrote. A run knows a linked record by the names that it had then, so it is found by each side's id
+/// as well.
+private struct WrittenRecords {
+    private var keys: Set<RecordKey> = []
+    private var ids = Sides<Set<RecordKey>>(left: [], right: [])
+
+    mutating func insert(_ entry: JournalEntry) {
+        keys.insert(entry.key)
+        for side in Side.allCases {
+            if let id = entry.seen[side]?.key { ids[side].insert(id) }
+        }
+    }
+
+    func contains(_ changes: [HistoryChange]) -> Bool {
+        changes.contains { change in
+            keys.contains(change.entry.key)
+                || Side.allCases.contains { side in
+                    change.entry.seen[side].map { ids[side].contains($0.key) } ?? false
+                }
+        }
+    }
+}
+
 extension Synchronizer {
     /// Plans the inverse of a run: every record it wrote goes back to what it was, as long as it still is what the
     /// run made of it. Records that changed since then are refused.
@@ -69,7 +92,8 @@ extension Synchronizer {
                             "\(table.schema.name) had other fields in run \(run), so it can't be undone")
                 }
                 let planned = try await planUndo(
-                    of: changes, table, observations, stored, later: later[table.schema.name] ?? [])
+                    of: changes, table, observations, stored,
+                    later: later[table.schema.name] ?? WrittenRecords())
                 halts += try await emptied(planned, observations)
                 tables.append(planned)
             }
@@ -86,8 +110,8 @@ extension Synchronizer {
     }
 
     /// Records that a later run wrote, or may have written: another undo of the same run among them.
-    private func writtenAfter(_ run: Int64) async throws -> [String: Set<RecordKey>] {
-        var written: [String: Set<RecordKey>] = [:]
+    private func writtenAfter(_ run: Int64) async throws -> [String: WrittenRecords] {
+        var written: [String: WrittenRecords] = [:]
         for record in try await state.runs(limit: .max) where record.number > run {
             var offset = 0
             while true {
@@ -95,7 +119,7 @@ extension Synchronizer {
                 if chunk.isEmpty { break }
                 offset += chunk.count
                 for change in chunk where change.outcome != .rejected && change.outcome != .overtaken {
-                    written[change.entry.table, default: []].insert(change.entry.key)
+                    written[change.entry.table, default: WrittenRecords()].insert(change.entry)
                 }
             }
         }
@@ -118,7 +142,7 @@ extension Synchronizer {
     private func planUndo(
         of changes: [HistoryChange], _ table: JobTable, _ observations: Sides<any Observation>,
         _ stored: JobState,
-        later: Set<RecordKey>
+        later: WrittenRecords
     ) async throws -> PlannedTable {
         let name = table.schema.name
         var planned = PlannedTable(
@@ -161,7 +185,7 @@ extension Synchronizer {
                     now: Sides(left: now.left[key], right: now.right[key]))
                 // Under the name that its link has by then, so that no second link is left under another.
                 if let link = freed[entry.key] { entry.key = link.base.key }
-                if later.contains(key), let side = byKey[key]?.first?.entry.side {
+                if later.contains(byKey[key] ?? []), let side = byKey[key]?.first?.entry.side {
                     entry.decision = .refuse(.changedSince(side))
                 }
                 planned.counts.count(entry.decision)
