@@ -199,8 +199,10 @@ import Testing
             try await eventually("it is gone") {
                 try await db.value("SELECT 1 FROM pg_stat_activity WHERE pid = \(process)") == nil
             }
-            let found = await refusal { try await idle.perform { try $0.transaction(.snapshot) {} } }
-            #expect(found?.kind == .unreachable)
+            let found = try await idle.failure("SELECT 1")
+            #expect(found?.connectionLost == true)
+            let then = await refusal { try await idle.perform { try $0.transaction(.snapshot) {} } }
+            #expect(then?.kind == .unreachable)
         }
     }
 

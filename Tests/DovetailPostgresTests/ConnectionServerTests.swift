@@ -137,6 +137,52 @@ import Testing
         }
     }
 
+    /// A server that crashes gives no SQLSTATE, and libpq notices the end later than the failed write.
+    @Test(arguments: [false, true]) func aCrashWhileNothingIsAsked(overTCP: Bool) async throws {
+        try await TestServer.withOwn { server in
+            try await server.withDatabase { db in
+                let role = try await db.makeRole()
+                let conninfo = overTCP ? db.tcp(role.name, password: role.password) : db.conninfo
+                let asking = try await db.connect(conninfo)
+                let filling = try await db.connect(conninfo)
+                let copying = try await db.connect(conninfo)
+                try await filling.perform { _ = try $0.run("CREATE TEMPORARY TABLE t (n text)") }
+                try await copying.perform {
+                    try $0.beginCopyOut("COPY (SELECT i FROM generate_series(1, 100000000) i) TO STDOUT")
+                }
+                try await server.down()
+                try await server.up()
+                let asked = try await asking.failure("SELECT 1")
+                #expect(asked?.connectionLost == true, "\(String(describing: asked))")
+                let filled = try await filling.perform { session -> PostgresFailure? in
+                    do {
+                        _ = try session.copyIn("COPY t FROM STDIN") { writer in
+                            for _ in 0..<1000 { try writer.write(Array(repeating: 10, count: 1 << 16)) }
+                        }
+                        return nil
+                    } catch let failure as PostgresFailure {
+                        return failure
+                    }
+                }
+                #expect(filled?.connectionLost == true, "\(String(describing: filled))")
+                let copied = try await copying.perform { session -> PostgresFailure? in
+                    do {
+                        while try session.nextCopyData({ _ in }) != nil {}
+                        return nil
+                    } catch let failure as PostgresFailure {
+                        return failure
+                    }
+                }
+                #expect(copied?.connectionLost == true, "\(String(describing: copied))")
+                for connection in [asking, filling, copying] {
+                    #expect(try await connection.perform { !$0.isOpen })
+                }
+                let after = await refusal { try await asking.text("SELECT 1") }
+                #expect(after?.kind == .unreachable && after?.message.contains("run again") == true)
+            }
+        }
+    }
+
     /// A server that doesn't react to a cancel request is left.
     @Test func aServerThatHangs() async throws {
         try await TestServer.withOwn { server in

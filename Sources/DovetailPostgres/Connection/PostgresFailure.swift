@@ -1,4 +1,5 @@
 import CLibPQ
+import Foundation
 
 /// An error as PostgreSQL tells it, with all of its fields.
 struct PostgresFailure: Error, Sendable, Hashable {
@@ -51,7 +52,7 @@ struct PostgresFailure: Error, Sendable, Hashable {
     /// What libpq says about its last call. Such messages name host, user and database, and never a password.
     init(connection: OpaquePointer) {
         message = trimmed(PQerrorMessage(connection))
-        connectionLost = PQstatus(connection) == CONNECTION_BAD
+        connectionLost = isLost(connection)
         if message.isEmpty { message = "libpq gives no reason" }
     }
 
@@ -60,11 +61,29 @@ struct PostgresFailure: Error, Sendable, Hashable {
 
     /// PostgreSQL's words in one line.
     var words: String {
-        var text = message.split(separator: "\n").joined(separator: " ")
-        if let detail { text += " (\(detail.split(separator: "\n").joined(separator: " ")))" }
-        if let hint { text += "; \(hint.split(separator: "\n").joined(separator: " "))" }
+        var text = Self.oneLine(message)
+        if let detail { text += " (\(Self.oneLine(detail)))" }
+        if let hint { text += "; \(Self.oneLine(hint))" }
         return text
     }
+
+    /// libpq sets off what it adds by tabs.
+    private static func oneLine(_ text: String) -> String {
+        text.split { $0 == "\n" || $0 == "\t" }.joined(separator: " ")
+    }
+}
+
+/// Whether nobody is at the other end of a connection any more.
+///
+/// A write that failed is told by libpq before it knows of the end: after a crash of the server, which gives no SQLSTATE,
+/// the connection looks sound until it was read to its end. For use after an error that is libpq's own.
+func isLost(_ connection: OpaquePointer) -> Bool {
+    // What had arrived before the end is some megabytes at most; a server that goes on sending is there.
+    for _ in 0..<1000 where PQstatus(connection) == CONNECTION_OK {
+        var entry = pollfd(fd: PQsocket(connection), events: Int16(POLLIN), revents: 0)
+        guard poll(&entry, 1, 0) > 0, PQconsumeInput(connection) == 1 else { break }
+    }
+    return PQstatus(connection) != CONNECTION_OK
 }
 
 /// The text of libpq without the line ends it puts behind it.

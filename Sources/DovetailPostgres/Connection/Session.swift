@@ -210,7 +210,8 @@ final class Session {
             return PostgresFailure(sqlState: "42601", message: "the statement is empty")
         }
         var failure = PostgresFailure(result: result)
-        failure.connectionLost = !isOpen
+        if failure.sqlState.isEmpty, let connection { failure.connectionLost = isLost(connection) }
+        if !isOpen { failure.connectionLost = true }
         let elapsed = ContinuousClock.now - begun
         // The message is in the server's language, and someone else's cancel has the same SQLSTATE: the time tells.
         if failure.sqlState == "57014", timeouts.statementMilliseconds > 0,

@@ -269,21 +269,13 @@ public actor PostgresStateStore: StateStore {
     ) async throws -> R {
         let work = Task.detached {
             try await connection.perform { session in
-                let result = Result { try body(session) }
-                if case .failure(let failure as PostgresFailure) = result, failure.sqlState.isEmpty {
-                    // The server did not say it: libpq may not have noticed yet that nobody is there any more.
-                    _ = try? session.run("SELECT 1")
-                }
-                return (result: result, isOpen: session.isOpen)
+                (result: Result { try body(session) }, isOpen: session.isOpen)
             }
         }
         let done = try await work.value
         if !done.isOpen { lose(connection) }
         do {
             return try done.result.get()
-        } catch var failure as PostgresFailure {
-            if !done.isOpen { failure.connectionLost = true }
-            throw await translated(failure)
         } catch {
             throw await translated(error)
         }
