@@ -55,11 +55,11 @@ struct FileWritingTests {
         let vanished = await kind {
             _ = try await file.replica.apply([file.inserting([.int(2)], key: [0])], to: view)
         }
-        #expect(vanished == .unreachable)
+        #expect(vanished == .missing)
         let folder = FlatFileReplica(path: file.folder.path, kind: .csv(), name: "folder")
         #expect(await kind { _ = try await folder.describe() } == .unsuitable)
         let nowhere = FlatFileReplica(path: file.folder.path + "/no/t.csv", kind: .csv(), name: "nowhere")
-        #expect(await kind { _ = try await nowhere.describe() } == .unreachable)
+        #expect(await kind { _ = try await nowhere.describe() } == .missing)
     }
 
     @Test("a look goes on to see the file that it opened, and the next one sees the new file")

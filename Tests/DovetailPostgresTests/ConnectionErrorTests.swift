@@ -227,7 +227,9 @@ import Testing
         let noSocket = await refusalToOpen("host=/nonexistent dbname=b user=a")
         #expect(noSocket?.kind == .unreachable)
         let noHost = await refusalToOpen("host=no-such-host.invalid dbname=b user=a connect_timeout=5")
-        #expect(noHost?.kind == .unreachable)
+        // Without a network the name could as well be right.
+        let isOffline = noHost?.message.contains("Temporary failure") == true
+        #expect(noHost?.kind == (isOffline ? .unreachable : .missing))
 
         let silent = try SilentServer()
         let begun = ContinuousClock.now

@@ -27,7 +27,7 @@ import Testing
                 #expect(nobody?.kind == .forbidden)
                 #expect(nobody?.message.contains("role \"nobody_at_all\" does not exist") == true)
                 let nowhere = await refusalToOpen(Conninfo.changing(db.conninfo, ["dbname": "no_such"]))
-                #expect(nowhere?.kind == .unreachable)
+                #expect(nowhere?.kind == .missing)
                 #expect(nowhere?.message.contains("database \"no_such\" does not exist") == true)
                 let outsider = await refusalToOpen(db.tcp("dovetail_outsider", password: "x"))
                 #expect(outsider?.kind == .forbidden && outsider?.message.contains("pg_hba.conf") == true)

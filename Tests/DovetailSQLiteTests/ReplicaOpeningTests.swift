@@ -21,7 +21,7 @@ struct ReplicaOpeningTests {
     func unsuitable() async throws {
         let fixture = try ReplicaFixture(.sqlite, "CREATE TABLE t (x)")
         let missing = SQLiteReplica(path: fixture.folder + "/none.db", kind: .sqlite, name: "left")
-        #expect(await error(missing)?.kind == .unreachable)
+        #expect(await error(missing)?.kind == .missing)
         #expect(await error(missing)?.description.hasPrefix("left: no such file: /") == true)
         #expect(try fixture.files == ["file.db"])
 

@@ -1,7 +1,9 @@
 /// A replica could not do what it was asked to. The message is for a person: what, where, what to do.
 public struct ReplicaError: Error, Sendable, Hashable, CustomStringConvertible {
     public enum Kind: String, Sendable, Hashable {
-        /// It isn't there, or doesn't answer.
+        /// It isn't there: no such file, database or host.
+        case missing
+        /// It doesn't answer at the moment.
         case unreachable
         /// Someone else holds it.
         case locked

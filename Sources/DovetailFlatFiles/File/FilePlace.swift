@@ -20,7 +20,7 @@ struct FilePlace: Sendable {
     func error(code: Int32, doing what: String) -> ReplicaError {
         switch code {
         case ENOENT, ENOTDIR:
-            error(.unreachable, "no such file: \(path); check the path")
+            error(.missing, "no such file: \(path); check the path")
         case EACCES, EPERM, EROFS:
             error(.forbidden, "\(path) can't be \(what); check the rights of the file and of its folder")
         case ENOSPC, EDQUOT:
@@ -28,7 +28,7 @@ struct FilePlace: Sendable {
         case EISDIR:
             error(.unsuitable, "\(path) is a folder; name a file in it")
         case ELOOP:
-            error(.unreachable, "\(path) leads round in a circle of links; name the file itself")
+            error(.missing, "\(path) leads round in a circle of links; name the file itself")
         case EFBIG:
             error(.full, "\(path) would grow larger than files may be here; nothing was written")
         default:

@@ -126,7 +126,7 @@ struct FileRewrite {
         let path = file.place.path
         guard FileStamp(path: path) != nil else {
             return file.place.error(
-                .unreachable, "\(path) was removed while it was written; nothing was written")
+                .missing, "\(path) was removed while it was written; nothing was written")
         }
         return file.place.error(
             .locked, "\(path) was changed by another program in the meantime; nothing was written, run again")

@@ -89,7 +89,7 @@ public struct JobLoader: Sendable {
         var gone: [(side: Dovetail.Side, reason: String)] = []
         for side in Dovetail.Side.allCases {
             guard case .failure(let error) = described[side] else { continue }
-            guard let error = error as? ReplicaError, error.kind == .unreachable else { throw error }
+            guard let error = error as? ReplicaError, error.kind == .missing else { throw error }
             gone.append((side, error.message))
         }
         if !gone.isEmpty { throw missing(gone, state: state) }

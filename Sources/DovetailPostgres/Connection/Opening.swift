@@ -143,7 +143,11 @@ struct Opening {
     /// advice is lost.
     private static func advice(for told: String) -> (ReplicaError.Kind, String) {
         func has(_ words: String) -> Bool { told.contains(words) }
-        if has("could not translate host name") { return (.unreachable, "; check the host's name") }
+        if has("could not translate host name") {
+            return (
+                has("Temporary failure") ? .unreachable : .missing, "; check the host's name and the network"
+            )
+        }
         if has("no password supplied") || has("password authentication") {
             return (.forbidden, "; give a password in the URL (as ${NAME}), PGPASSWORD or .pgpass")
         }

@@ -72,7 +72,7 @@ struct DatabasePlace: Sendable {
         case "25006":
             return (.forbidden, "it can't be written to (\(said)); is it a standby, or set read-only?")
         case "28P01", "28000": return Self.refusal(said)
-        case "3D000": return (.unreachable, "\(said); check the name")
+        case "3D000": return (.missing, "\(said); check the name")
         case "22021", "22P05": return (.unsuitable, Self.encoding(failure))
         case "42P01", "42703", "3F000", "42704", "42883", "42P18", "42804":
             return (.unsuitable, "\(said); it was changed or dropped meanwhile, or never was there")

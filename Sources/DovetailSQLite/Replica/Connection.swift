@@ -127,7 +127,7 @@ final class Connection: Sendable {
     private static func checkFile(_ place: Place) throws {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: place.path, isDirectory: &isFolder) else {
-            throw place.error(.unreachable, "no such file: \(place.path); check the path")
+            throw place.error(.missing, "no such file: \(place.path); check the path")
         }
         if isFolder.boolValue {
             throw place.error(.damaged, "\(place.path) is a folder; name the file in it")
