@@ -15,6 +15,10 @@ struct FaultyStateStore: StateStore {
 
     func unlock() async { if !faults.life.isDead { await inner.unlock() } }
 
+    func lockState() async throws -> LockState {
+        try await faults.call("lockState") { await inner.lockState() }
+    }
+
     func load() async throws -> JobState { try await faults.call("load") { await inner.load() } }
 
     func base(of table: String, mirrored: Bool) async throws -> any RecordCursor {

@@ -33,6 +33,9 @@ import Testing
             if more.isEmpty { break }
             said += more
         }
+        let status = try place.run("status", "job")
+        #expect(
+            status.out.contains("is being run by process \(process.processIdentifier) on "), "\(status.out)")
         process.interrupt()
         said += try pipe.fileHandleForReading.readToEnd() ?? Data()
         process.waitUntilExit()

@@ -9,19 +9,10 @@ struct SharedStateTests {
         try await TestServer.shared().withDatabase { database in
             let place = try Workplace()
             try place.twoSides()
-            let url = Self.url(database)
+            let url = database.url()
             try place.job("state: \(url)")
             try await body(place, database, url)
         }
-    }
-
-    /// The database as a job file names it.
-    private static func url(_ database: TestDatabase) -> String {
-        let values = Conninfo.parse(database.conninfo)
-        let parameters = ["host", "port", "user", "password"].compactMap { key in
-            values[key].map { "\(key)=\($0)" }
-        }
-        return "postgresql:///\(database.name)?" + parameters.joined(separator: "&")
     }
 
     @Test("plans without making anything, syncs, keeps conflicts, history, and takes a run back")
@@ -78,11 +69,21 @@ struct SharedStateTests {
             #expect(refused.status == 1)
             #expect(refused.err.contains("process 77 on tablet (anna, dovetail sync)"), "\(refused.err)")
             #expect(try place.run("plan", "job").status == 0)
+            let status = try place.run("status", "job")
+            #expect(
+                status.out.contains("is being run by process 77 on tablet (anna, dovetail sync), since 1970"),
+                "\(status.out)")
+            let running = try place.run("status", "job", "--json").json["jobs"] as? [[String: Any]]
+            let owner = running?.first?["running"] as? [String: Any]
+            #expect(owner?["process"] as? Int == 77 && owner?["host"] as? String == "tablet")
 
             let text = try String(contentsOfFile: place.path("job.yaml"), encoding: .utf8)
             try place.write("other.yaml", "job: other\n" + text)
             #expect(try place.run("sync", "other").status == 3)
             #expect(try await database.value("SELECT count(*) FROM dovetail.jobs") == "2")
+            // The row of one who died without a word is not believed.
+            try await holder.run("SELECT pg_advisory_unlock_all()")
+            #expect(try place.run("status", "job").out.contains("is being run") == false)
         }
     }
 
@@ -166,7 +167,7 @@ struct SharedStateTests {
             process.arguments = [
                 "python3", script.path, "--kills", "6", "--writer-runs", "3", "--rows", "3000", "--changes",
                 "1000",
-                "--seed", "\(seed)", "--binary", try Workplace.binary().path, "--state", Self.url(database),
+                "--seed", "\(seed)", "--binary", try Workplace.binary().path, "--state", database.url(),
             ]
             let output = Pipe()
             process.standardOutput = output

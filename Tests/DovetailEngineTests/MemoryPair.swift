@@ -185,6 +185,7 @@ struct ForgetfulStore: StateStore {
         try await store.lock(as: owner, patience: patience)
     }
     func unlock() async { await store.unlock() }
+    func lockState() async throws -> LockState { await store.lockState() }
     func load() async throws -> JobState { await store.load() }
     func base(of table: String, mirrored: Bool) async throws -> any RecordCursor {
         await store.base(of: table, mirrored: mirrored)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Dovetail
 import DovetailEngine
 import DovetailJobs
 import Foundation
@@ -6,7 +7,7 @@ import Foundation
 /// `dovetail status [JOB]`
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Last run, waiting conflicts, rejected records.",
+        commandName: "status", abstract: "Who runs a job, its last run, waiting conflicts, rejected records.",
         discussion: "Looks at no replica. Without JOB, every job file of this folder is shown. Exits with 0.")
 
     @Argument(
@@ -18,6 +19,8 @@ struct StatusCommand: AsyncParsableCommand {
     private struct JobJSON: Encodable {
         var job: String?
         var file: String
+        /// The run that is under way.
+        var running: RunningJSON?
         var lastRun: RunJSON?
         /// When a run last found nothing to do.
         var lastQuiet: String?
@@ -27,6 +30,19 @@ struct StatusCommand: AsyncParsableCommand {
         var rejected = 0
         /// Why nothing can be said.
         var error: String?
+    }
+
+    private struct RunningJSON: Encodable {
+        var process: Int32?
+        var host: String?
+        var user: String?
+        var command: String?
+        var since: String?
+
+        init(_ owner: LockOwner?) {
+            (process, host, user, command) = (owner?.process, owner?.host, owner?.user, owner?.command)
+            since = owner.map { Timestamp(microseconds: $0.since).isoZ }
+        }
     }
 
     private struct Report: Encodable {
@@ -55,18 +71,24 @@ struct StatusCommand: AsyncParsableCommand {
     }
 
     private func status(of job: RememberedJob) async throws -> JobJSON {
+        let lock = try await job.state.lockState()
         let stored = try await job.state.load()
         let last = try await job.state.runs(limit: 1).first
         let conflicts = try await job.state.conflicts()
         let rejected = try await job.state.rejections()
         let quiet = stored.lastQuiet
+        var running: RunningJSON?
+        if case .held(let owner) = lock { running = RunningJSON(owner) }
         let json = JobJSON(
-            job: job.file.job, file: job.path, lastRun: last.map { RunJSON($0) },
+            job: job.file.job, file: job.path, running: running, lastRun: last.map { RunJSON($0) },
             lastQuiet: quiet.map { Clock.words($0) }, conflicts: conflicts.count,
             decided: conflicts.count { $0.resolution != nil }, rejected: rejected.count)
         if output.json { return json }
         let paint = Paint.stdout
         Console.line(paint.bold(Safe.line(job.file.job)) + "  \(Words.heading(job.labels.safe, nil))")
+        if case .held(let owner) = lock {
+            Console.line("  is being run by " + Safe.line(owner?.words ?? "another process"))
+        }
         if let last {
             Console.line("  last " + HistoryPrinter(job: job, json: false).line(of: last))
         } else {

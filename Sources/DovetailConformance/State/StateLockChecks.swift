@@ -10,7 +10,9 @@ struct StateLockChecks: StateSuite {
     ]
 
     func exclusive(_ store: any StateStore) async throws {
+        try same(try await store.lockState(), .free)
         try await store.lock(as: me, patience: 0)
+        try same(try await store.lockState(), .held(by: me))
         let error = try await refused {
             try await store.lock(as: other, patience: 0.05)
         }
@@ -19,6 +21,7 @@ struct StateLockChecks: StateSuite {
         }
         try same(owner, me)
         await store.unlock()
+        try same(try await store.lockState(), .free)
         try await store.lock(as: other, patience: 0)
         await store.unlock()
     }

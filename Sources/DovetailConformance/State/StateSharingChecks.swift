@@ -52,7 +52,11 @@ struct StateSharingChecks: StateSuite {
         try await first.lock(as: name, patience: 0)
         let error = try await refused { try await second.lock(as: other, patience: 0) }
         try check(error.description.contains("process 4711 on office (anna, dovetail sync)"), "\(error)")
+        guard let looking = try await harness.openForReading() else { return }
+        try same(try await looking.lockState(), .held(by: name))
         await first.close()
+        try same(try await looking.lockState(), .free)
+        await looking.close()
         try await second.lock(as: other, patience: 0)
         await second.close()
     }
@@ -78,6 +82,7 @@ struct StateSharingChecks: StateSuite {
         try same(try await store.pendingKeys(of: trees), [])
         try same(try await store.conflicts(), [])
         try same(try await store.runs(limit: 5), [])
+        try same(try await store.lockState(), .free)
         let error = try await refused { _ = try await store.begin(start(1)) }
         guard case .forbidden = error else { throw ConformanceFailure(description: "it says: \(error)") }
         try await refused { try await store.noteQuiet(at: 1, cursors: [:]) }

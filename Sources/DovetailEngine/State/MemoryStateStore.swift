@@ -47,6 +47,8 @@ public actor MemoryStateStore: StateStore {
 
     public func unlock() { holder = nil }
 
+    public func lockState() -> LockState { holder.map { .held(by: $0) } ?? .free }
+
     /// Lets go of a lock whose run was stopped without a chance to unlock: here nobody can see a process die.
     public func releaseAbandonedLock() { holder = nil }
 

@@ -14,6 +14,8 @@ public protocol StateStore: Sendable {
     /// - Throws: ``StateError/locked(by:)`` with the holder.
     func lock(as owner: LockOwner, patience: Double) async throws
     func unlock() async
+    /// Whether a run of the job is under way now, and whose. It only looks: no run has to wait for that.
+    func lockState() async throws -> LockState
 
     /// Everything small that a run needs at its start.
     func load() async throws -> JobState
@@ -86,6 +88,13 @@ public struct LockOwner: Sendable, Hashable, Codable {
     public var words: String {
         "process \(process) on \(host) (\(user), \(command)), since \(Timestamp(microseconds: since).isoZ)"
     }
+}
+
+/// Whether a job's lock is held.
+public enum LockState: Sendable, Hashable {
+    case free
+    /// Nil when the holder has not said yet who it is.
+    case held(by: LockOwner?)
 }
 
 /// A state store could not do what it was asked to.

@@ -201,6 +201,12 @@ public actor PostgresStateStore: StateStore {
         holding = .free
     }
 
+    public func lockState() async throws -> LockState {
+        try await read { rows in
+            try StateLock(schema: rows.schema, job: rows.job).state(rows.session)
+        } ?? .free
+    }
+
     public func close() async {
         await unlock()
         let all = spare + [main].compactMap { $0 }

@@ -57,14 +57,22 @@ struct StateLock: Sendable {
     }
 
     /// Who holds the lock now. The row of one who died without a word is not believed.
-    func holder(_ session: Session) throws -> LockOwner? {
+    func state(_ session: Session) throws -> LockState {
         let found = try session.execute(
             """
-            SELECT holder FROM \(schema).jobs WHERE id = $1 AND holder_backend IN (
-                SELECT pid FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
-                    AND ((classid::bigint << 32) | objid::bigint) = hashtextextended($2, 0))
+            SELECT (SELECT j.holder FROM \(schema).jobs j WHERE j.id = $1 AND j.holder_backend = l.pid)
+            FROM pg_catalog.pg_locks l
+            WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+                AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+                AND ((l.classid::bigint << 32) | l.objid::bigint) = hashtextextended($2, 0)
             """, [.int(job), name])
-        return found.text(0, 0).flatMap { try? StateJSON.decode(LockOwner.self, from: $0) }
+        guard found.count > 0 else { return .free }
+        return .held(by: found.text(0, 0).flatMap { try? StateJSON.decode(LockOwner.self, from: $0) })
+    }
+
+    /// The same, without telling a lock that is free from one whose holder is not known.
+    func holder(_ session: Session) throws -> LockOwner? {
+        if case .held(let owner) = try state(session) { owner } else { nil }
     }
 
     func release(_ session: Session, _ fence: Fence) throws {

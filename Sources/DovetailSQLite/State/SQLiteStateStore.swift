@@ -58,14 +58,17 @@ public final class SQLiteStateStore: StateStore {
     public func lock(as owner: LockOwner, patience: Double) async throws {
         guard case .full(let path) = access else { throw readOnly }
         var waited = 0.0
+        // Somebody who only asks whether a run is under way holds the lock for an instant.
+        var attempts = 0
         while true {
+            attempts += 1
             let attempt = try LockFile.take(path + ".lock", owner: owner, store: name)
             switch attempt {
             case .taken(let lock):
                 held.withLock { $0 = lock }
                 return
             case .held(let other):
-                guard waited < patience else { throw StateError.locked(by: other) }
+                guard waited < patience || attempts < 3 else { throw StateError.locked(by: other) }
             }
             let pause = min(0.1, max(patience - waited, 0.01))
             try await Task.sleep(for: .seconds(pause))
@@ -78,6 +81,12 @@ public final class SQLiteStateStore: StateStore {
             lock?.release()
             lock = nil
         }
+    }
+
+    public func lockState() async throws -> LockState {
+        guard let path = access.path else { return .free }
+        let (held, owner) = LockFile.isHeld(path + ".lock")
+        return held ? .held(by: owner) : .free
     }
 
     public func close() async {
