@@ -243,7 +243,19 @@ struct PlanFileTests {
         }
         #expect(
             try await refusal(narrower, place)
-                == "what is compared in benches has changed since the last run; sync first")
+                == "what is compared in benches has changed since the last run (field size is gone); sync first, and make a new plan"
+        )
+    }
+
+    @Test("a plan about a table that is gone halts", arguments: Side.allCases)
+    func vanished(side: Side) async throws {
+        var (pair, place) = try await planned()
+        pair.job.vanished = [("benches", side)]
+        pair.job.tables = []
+        let error = await #expect(throws: RunHalted.self) {
+            _ = try await pair.synchronizer().apply(planAt: place.url, allowing: Set(Allowance.allCases))
+        }
+        #expect(error?.halts == [.tableVanished(table: "benches", side: side)])
     }
 
     // MARK: Large plans

@@ -107,6 +107,63 @@ struct ReplicaRefusalTests {
         await replica.close()
     }
 
+    @Test("a foreign table is read like any other, and not written to")
+    func foreignTables() async throws {
+        let values = Conninfo.parse(database.conninfo)
+        let options = ["host", "port", "dbname"].compactMap { key in values[key].map { "\(key) '\($0)'" } }
+        let replica = try await database.replica(
+            """
+            CREATE TABLE things (id int PRIMARY KEY, name text);
+            INSERT INTO things SELECT g, 'thing ' || g FROM generate_series(1, 300) g;
+            CREATE EXTENSION IF NOT EXISTS postgres_fdw;
+            CREATE SERVER itself FOREIGN DATA WRAPPER postgres_fdw OPTIONS (\(options.joined(separator: ", ")));
+            CREATE USER MAPPING FOR CURRENT_USER SERVER itself
+                OPTIONS (user '\(values["user"] ?? "")', password '\(values["password"] ?? "")');
+            CREATE FOREIGN TABLE faraway (id int NOT NULL, name text) SERVER itself
+                OPTIONS (schema_name 'public', table_name 'things');
+            """)
+        let view = try await replica.view("faraway")
+        let seen = try await replica.records(view)
+        #expect(try await seen == replica.records(replica.view("things")))
+        let some = seen.prefix(3).map { RecordReference(key: $0.key) }
+        #expect(try await replica.look { try await $0.read(some, of: view) }.count == 3)
+        #expect(try await replica.look { try await !$0.isEmpty(view) })
+        let described = try await replica.describe().first { $0.name == "faraway" }
+        let words = "it is a foreign table, kept by the server itself; write to it there"
+        #expect(described?.readOnlyReason == words)
+        let refused = await refusal { try await replica.apply([view.deleting(seen[0])], to: view) }
+        #expect(refused?.kind == .unsuitable && refused?.message.contains(words) == true)
+        await replica.close()
+        try await database.run("DROP EXTENSION postgres_fdw CASCADE")
+    }
+
+    @Test("a role that may make no temporary tables reads, and is told what it lacks for writing")
+    func temporaryTables() async throws {
+        _ = try await database.replica(
+            "CREATE TABLE things (id int PRIMARY KEY); INSERT INTO things VALUES (1)")
+        let (role, _) = try await database.makeRole("no_temp")
+        try await database.run(
+            """
+            GRANT ALL ON things TO "\(role)"; REVOKE TEMPORARY ON DATABASE \(database.name) FROM PUBLIC
+            """)
+        let replica = PostgresReplica(
+            Conninfo.changing(database.conninfo, ["options": "-c role=\(role)"]), name: "postgres")
+        let view = try await replica.view("things")
+        let seen = try await replica.records(view)
+        #expect(
+            try await replica.look { try await $0.read([RecordReference(key: seen[0].key)], of: view) }
+                == seen)
+        let words = "GRANT TEMPORARY ON DATABASE \(database.name)"
+        #expect(try await replica.describe()[0].readOnlyReason?.contains(words) == true)
+        let refused = await refusal { try await replica.apply([view.deleting(seen[0])], to: view) }
+        #expect(refused?.kind == .unsuitable && refused?.message.contains(words) == true)
+        try await database.run("GRANT TEMPORARY ON DATABASE \(database.name) TO \"\(role)\"")
+        #expect(try await replica.send([view.deleting(seen[0])], view)[0].isApplied)
+        await replica.close()
+        try await database.run(
+            "GRANT TEMPORARY ON DATABASE \(database.name) TO PUBLIC; DROP OWNED BY \"\(role)\"")
+    }
+
     @Test("a table that was dropped or changed between plan and apply is named")
     func changedMeanwhile() async throws {
         let replica = try await database.replica("CREATE TABLE things (id int PRIMARY KEY, name text)")

@@ -183,17 +183,24 @@ extension Synchronizer {
             throw PlanFileError(
                 description: "\(url.path) is a plan of the job \(header.job), not of \(job.name)")
         }
+        let vanished = job.vanished.filter { lines.byTable[$0.table] != nil }
+        guard vanished.isEmpty else {
+            throw RunHalted(
+                halts: vanished.map { .tableVanished(table: $0.table, side: $0.side) }, labels: job.labels)
+        }
         if let unknown = lines.byTable.keys.sorted().first(where: { job.table($0) == nil }) {
             throw PlanFileError(
                 description: "\(url.path) names the table \(unknown), which the job does not have")
         }
         let stored = try await state.load()
         for table in job.tables where lines.byTable[table.schema.name] != nil {
-            guard (stored.layouts[table.schema.name] ?? table.layout).hasSameMapping(as: table.layout) else {
-                throw PlanFileError(
-                    description:
-                        "what is compared in \(table.schema.name) has changed since the last run; sync first")
+            guard let old = stored.layouts[table.schema.name], !table.layout.hasSameMapping(as: old) else {
+                continue
             }
+            let differences = table.layout.differences(from: old).joined(separator: "; ")
+            throw PlanFileError(
+                description: "what is compared in \(table.schema.name) has changed since the last run"
+                    + " (\(differences)); sync first, and make a new plan")
         }
         return try await looking { observations in
             let identities = try await identities(observations)

@@ -69,11 +69,12 @@ public struct JobScaffold: Sendable {
         }
         guard !pairs.isEmpty else {
             func names(_ side: Side) -> String {
-                let names = descriptions[side].map(\.name)
+                let names = descriptions[side].filter { $0.readOnlyReason == nil }.map(\.name)
                 return "\(labels[side]) has \(names.isEmpty ? "no table" : names.joined(separator: ", "))"
             }
             throw NothingShared(
-                description: "the sides have no table of the same name: \(names(.left)); \(names(.right))")
+                description: (["the sides have no table of the same name: \(names(.left)); \(names(.right))"]
+                    + notes).joined(separator: "; "))
         }
         let left = try await replicas.left.observe()
         let observations: Sides<any Observation>

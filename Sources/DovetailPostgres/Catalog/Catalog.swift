@@ -24,7 +24,8 @@ struct Catalog {
                 number: number, schema: schema, relation: relation,
                 name: TableName.text(schema: schema, relation: relation, isVisible: isVisible), form: form,
                 foreignServer: rows.text(row, 5), mayInsert: rows.bool(row, 6) ?? false,
-                mayUpdate: rows.bool(row, 7) ?? false, mayDelete: rows.bool(row, 8) ?? false)
+                mayUpdate: rows.bool(row, 7) ?? false, mayDelete: rows.bool(row, 8) ?? false,
+                closedDatabase: rows.text(row, 9))
         }
     }
 

@@ -5,13 +5,15 @@ enum CatalogQueries {
     /// partitioned table.
     ///
     /// Number, schema, name, kind, whether it is found without its schema, foreign server, rights to insert, update
-    /// and delete.
+    /// and delete, and the database's name in SQL when the role may make no temporary tables in it.
     static let relations = """
         SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, pg_catalog.pg_table_is_visible(c.oid),
             (SELECT s.srvname::text FROM pg_catalog.pg_foreign_table f
                 JOIN pg_catalog.pg_foreign_server s ON s.oid = f.ftserver WHERE f.ftrelid = c.oid),
             pg_catalog.has_table_privilege(c.oid, 'INSERT'), pg_catalog.has_table_privilege(c.oid, 'UPDATE'),
-            pg_catalog.has_table_privilege(c.oid, 'DELETE')
+            pg_catalog.has_table_privilege(c.oid, 'DELETE'),
+            CASE WHEN NOT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY')
+                THEN pg_catalog.quote_ident(pg_catalog.current_database()) END
         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND c.relpersistence <> 't'
             AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'dovetail')

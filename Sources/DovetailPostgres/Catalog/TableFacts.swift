@@ -24,6 +24,8 @@ struct TableFacts: Sendable {
     var mayInsert = true
     var mayUpdate = true
     var mayDelete = true
+    /// The database, in SQL, when the role may make no temporary tables in it.
+    var closedDatabase: String?
     var columns: [ColumnFacts] = []
     var primaryKey: [String] = []
     var uniqueKeys: [UniqueKey] = []
@@ -68,10 +70,16 @@ struct TableFacts: Sendable {
             return
                 "it is a foreign table, kept by the server \(foreignServer ?? "it comes from"); write to it there"
         case .table, .partitioned:
-            let mayWrite =
-                mayInsert || mayUpdate || mayDelete || columns.contains { $0.mayInsert || $0.mayUpdate }
-            return mayWrite
-                ? nil : "this role may not write to it; its owner can GRANT INSERT, UPDATE, DELETE ON \(sql)"
+            guard
+                mayInsert || mayUpdate || mayDelete
+                    || columns.contains(where: { $0.mayInsert || $0.mayUpdate })
+            else {
+                return "this role may not write to it; its owner can GRANT INSERT, UPDATE, DELETE ON \(sql)"
+            }
+            return closedDatabase.map {
+                "writing needs temporary tables, which this role may not make; the database's owner can"
+                    + " GRANT TEMPORARY ON DATABASE \($0)"
+            }
         }
     }
 

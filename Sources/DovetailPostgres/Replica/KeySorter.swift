@@ -7,9 +7,9 @@ import Foundation
 ///
 /// For keys whose order no expression of PostgreSQL gives: JSON, lists, geometries, values under a conversion.
 final class KeySorter {
-    private static let runBytes = 16 << 20
     private static let blockBytes = 256 << 10
 
+    private let memory: Int
     private var gathered: [Record] = []
     private var gatheredBytes = 0
     private var file: FileHandle?
@@ -19,10 +19,16 @@ final class KeySorter {
     /// The next record in memory, where all of them fit there.
     private var position = 0
 
+    /// How many sorted parts went to the file.
+    var runCount: Int { runs.count }
+
+    /// - Parameter memory: How many bytes of records to gather before they go to the file.
+    init(memory: Int = 16 << 20) { self.memory = memory }
+
     func add(_ batch: RecordBatch) throws {
         gathered.append(contentsOf: batch.records())
         gatheredBytes += batch.byteCount
-        if gatheredBytes >= Self.runBytes { try spill() }
+        if gatheredBytes >= memory { try spill() }
     }
 
     /// The next records in order; nil at the end. Nothing is added afterwards.
