@@ -114,36 +114,37 @@ struct PostgresCommandTests {
 
     @Test("a foreign table can be a source, and is refused as a target, by init too")
     func foreignTables() async throws {
-        try await withBenches { place, database in
-            let server = Conninfo.parse(database.conninfo)
-            let options = ["host", "port", "dbname"].compactMap { key in
-                server[key].map { "\(key) '\($0)'" }
+        try await TestServer.shared().withDatabase { away in
+            try await away.run(
+                "CREATE TABLE benches AS SELECT 9 AS fid, 'B9' AS code, 'Away' AS name, 1 AS kind, NULL::text AS note"
+            )
+            try await withBenches { place, database in
+                let server = Conninfo.parse(away.conninfo)
+                let options = ["host", "port", "dbname"].compactMap { key in
+                    server[key].map { "\(key) '\($0)'" }
+                }
+                try await database.run(
+                    """
+                    DROP TABLE benches; CREATE EXTENSION postgres_fdw;
+                    CREATE SERVER away FOREIGN DATA WRAPPER postgres_fdw OPTIONS (\(options.joined(separator: ", ")));
+                    CREATE USER MAPPING FOR CURRENT_USER SERVER away
+                        OPTIONS (user '\(server["user"] ?? "")', password '\(server["password"] ?? "")');
+                    IMPORT FOREIGN SCHEMA public LIMIT TO (benches) FROM SERVER away INTO public
+                    """)
+                let refused = try place.run("plan", "job")
+                #expect(refused.status == 2)
+                #expect(
+                    refused.err.contains("it is a foreign table, kept by the server away"), "\(refused.err)")
+                let made = try place.run("init", "a.sqlite", database.url(), "--job", "made")
+                #expect(made.status == 2)
+                #expect(made.err.contains("can only be read: it is a foreign table"), "\(made.err)")
+                let text = try String(contentsOfFile: place.path("job.yaml"), encoding: .utf8)
+                try place.write("job.yaml", text + "\ndirection: right-to-left")
+                let synced = try place.run("sync", "job")
+                #expect(synced.status == 0, "\(synced.err)")
+                #expect(try place.rows("a.sqlite", "SELECT name FROM benches WHERE fid = 9") == ["Away"])
+                #expect(try place.run("sync", "job").out.contains("nothing to do"))
             }
-            try await database.run(
-                """
-                INSERT INTO benches VALUES (9, 'B9', 'Away', 1);
-                CREATE SCHEMA kept; ALTER TABLE benches SET SCHEMA kept; CREATE EXTENSION postgres_fdw
-                """)
-            try await database.run(
-                """
-                CREATE SERVER away FOREIGN DATA WRAPPER postgres_fdw OPTIONS (\(options.joined(separator: ", ")));
-                CREATE USER MAPPING FOR CURRENT_USER SERVER away
-                    OPTIONS (user '\(server["user"] ?? "")', password '\(server["password"] ?? "")');
-                IMPORT FOREIGN SCHEMA kept LIMIT TO (benches) FROM SERVER away INTO public
-                """)
-            let refused = try place.run("plan", "job")
-            #expect(refused.status == 2)
-            #expect(
-                refused.err.contains("it is a foreign table, kept by the server away"), "\(refused.err)")
-            let made = try place.run("init", "a.sqlite", database.url(), "--job", "made")
-            #expect(made.status == 2)
-            #expect(made.err.contains("benches on"), "\(made.err)")
-            #expect(made.err.contains("can only be read: it is a foreign table"), "\(made.err)")
-            let text = try String(contentsOfFile: place.path("job.yaml"), encoding: .utf8)
-            try place.write("job.yaml", text + "\ndirection: right-to-left")
-            #expect(try place.run("sync", "job").status == 0)
-            #expect(try place.rows("a.sqlite", "SELECT name FROM benches WHERE fid = 9") == ["Away"])
-            #expect(try place.run("sync", "job").out.contains("nothing to do"))
         }
     }
 }

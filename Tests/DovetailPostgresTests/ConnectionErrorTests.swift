@@ -73,12 +73,17 @@ import Testing
             try await db.run("CREATE TABLE t (n int PRIMARY KEY, x int); INSERT INTO t VALUES (1), (2)")
             try await db.run("SET deadlock_timeout = '1h'; BEGIN; UPDATE t SET x = 1 WHERE n = 1")
             let connection = try await db.connect(db.conninfo(options: "-c deadlock_timeout=500ms"))
+            let waiting = """
+                SELECT (SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+                    WHERE NOT granted AND datname = current_database()), pg_sleep(0.02)::text
+                """
             let ours = Task {
                 await refusal {
                     try await connection.perform { session in
                         try session.transaction(.readCommitted) {
                             try session.execute("UPDATE t SET x = 2 WHERE n = 2")
-                            try session.execute("SELECT pg_sleep(0.3)")
+                            // Theirs waits first: the deadlock is there when ours looks for one, however slow all is.
+                            while try session.execute(waiting).int(0, 0) == 0 {}
                             try session.execute("UPDATE t SET x = 2 WHERE n = 1")
                         }
                     }
@@ -86,7 +91,7 @@ import Testing
             }
             try await eventually("ours holds its row") {
                 let sql =
-                    "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND datname = '\(db.name)'"
+                    "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%NOT granted%' AND datname = '\(db.name)'"
                     + " AND pid <> pg_backend_pid()"
                 return try await db.otherSession().value(sql) != nil
             }
