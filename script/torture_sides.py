@@ -313,14 +313,14 @@ class Postgres:
         return count
 
     def write_long(self, stop, side, world):
-        """Edits some rows, thinks about it for 1 to 3 s, and then commits or not."""
+        """Edits some rows, thinks about it for seconds, and then commits or not."""
         numbers, count = random.Random(10 + side), 0
         session = self.connect()
         while not stop.is_set():
             edits = [world.pick(side, numbers) for _ in range(numbers.randint(3, 20))]
             count += self.transact(
-                session, side, world, edits, pause=numbers.uniform(1, 3), commits=numbers.random() < 0.7)
-            time.sleep(numbers.uniform(0, 1))
+                session, side, world, edits, pause=numbers.uniform(1 / 3, 1) * world.thinking, commits=numbers.random() < 0.7)
+            time.sleep(numbers.uniform(0, world.thinking / 3))
         session.close()
         return count
 

@@ -16,7 +16,8 @@ struct TortureTests {
         arguments: ["gpkg-postgres", "postgres-postgres"])
     func servers(pair: String) async throws {
         let server = try await TestServer.shared().conninfo
-        try await torture("--pair", pair, "--kills", "4", "--writer-runs", "2", "--server", server)
+        try await torture(
+            "--pair", pair, "--kills", "3", "--writer-runs", "2", "--thinking", "0.6", "--server", server)
     }
 
     @Test("a sync whose server crashes says so, and the next one heals it")
