@@ -11,10 +11,13 @@ import Testing
 final class PostgresHarness: ConformanceHarness {
     private let database: TestDatabase
     private let hasPostGIS: Bool
+    private let addsUpDigests: Bool
 
-    init(_ database: TestDatabase, hasPostGIS: Bool = false) {
+    /// - Parameter addsUpDigests: whether digests are used however small a table is, or never.
+    init(_ database: TestDatabase, hasPostGIS: Bool = false, addsUpDigests: Bool = false) {
         self.database = database
         self.hasPostGIS = hasPostGIS
+        self.addsUpDigests = addsUpDigests
     }
 
     var abilities: ConformanceAbilities {
@@ -23,14 +26,15 @@ final class PostgresHarness: ConformanceHarness {
             .interval, .uuid, .json, .list(.int),
         ]
         if hasPostGIS { types.append(.geometry(GeometryKind(type: "POINT", srid: 4326))) }
-        return ConformanceAbilities(types: types, hasChangeFeed: false, holdsNaN: true)
+        return ConformanceAbilities(types: types, hasChangeFeed: false, holdsNaN: true, addsUpDigests: addsUpDigests)
     }
 
     func make(_ tables: [TableDescription]) async throws -> any Replica {
         try await database.empty()
         for table in tables { try await database.run(sql(table)) }
         for table in tables where !table.foreignKeys.isEmpty { try await database.run(foreignKeys(table)) }
-        return PostgresReplica(database.conninfo, name: "postgres")
+        return PostgresReplica(
+            database.conninfo, name: "postgres", digestThreshold: addsUpDigests ? 0 : nil)
     }
 
     private func sql(_ table: TableDescription) -> String {

@@ -20,6 +20,15 @@ struct PostgresScenarioTests {
         ).run(try Scenario(file))
     }
 
+    @Test("a scenario holds between two databases that add up digests", arguments: files)
+    func digests(file: URL) async throws {
+        let databases = Databases.current
+        try await ScenarioRunner(
+            left: PostgresHarness(databases[0], addsUpDigests: true),
+            right: PostgresHarness(databases[1], hasPostGIS: true, addsUpDigests: true)
+        ).run(try Scenario(file))
+    }
+
     @Test("a scenario holds between a GeoPackage and a database with PostGIS", arguments: files)
     func geoPackage(file: URL) async throws {
         let postGIS = PostgresHarness(Databases.current[1], hasPostGIS: true)

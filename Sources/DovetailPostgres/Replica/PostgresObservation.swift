@@ -9,7 +9,9 @@ import Synchronization
 /// exported snapshot of the first. That is no slower than a server's cursor on one connection, which would hand out
 /// its rows by request and answer, and lets several tables be read at once.
 final class PostgresObservation: Observation {
-    private let pool: ConnectionPool
+    let pool: ConnectionPool
+    /// From how many rows on digests are added up; nil: never.
+    private let digestThreshold: Int?
     private let link: Link
     private let snapshot: String
     private let state = Mutex(State())
@@ -17,23 +19,26 @@ final class PostgresObservation: Observation {
     private struct State {
         /// What was looked up in the catalog: the look is about one moment, so that is done once.
         var plans: [TableView: ViewPlan] = [:]
+        /// Nil: looked up, and there are no digests.
+        var digestPlans: [TableView: DigestPlan?] = [:]
         var cursors: [SnapshotCursor] = []
         var isFinished = false
     }
 
-    private init(_ pool: ConnectionPool, _ link: Link, _ snapshot: String) {
+    private init(_ pool: ConnectionPool, _ link: Link, _ snapshot: String, digestThreshold: Int?) {
         self.pool = pool
+        self.digestThreshold = digestThreshold
         self.link = link
         self.snapshot = snapshot
     }
 
-    static func begin(_ pool: ConnectionPool) async throws -> PostgresObservation {
+    static func begin(_ pool: ConnectionPool, digestThreshold: Int?) async throws -> PostgresObservation {
         let link = try await pool.take { try $0.begin(.snapshot) }
         do {
             let snapshot = try await link.connection.perform { session in
                 try session.execute("SELECT pg_catalog.pg_export_snapshot()").text(0, 0) ?? ""
             }
-            return PostgresObservation(pool, link, snapshot)
+            return PostgresObservation(pool, link, snapshot, digestThreshold: digestThreshold)
         } catch {
             await pool.give(back: link)
             throw error
@@ -78,10 +83,14 @@ final class PostgresObservation: Observation {
         return records
     }
 
-    /// Nil: there is no feed.
-    func changes(of view: TableView, since cursor: FeedCursor) async throws -> ChangedKeys? { nil }
+    /// The feed is made of digests; where there are none, there is no feed.
+    func changes(of view: TableView, since cursor: FeedCursor) async throws -> ChangedKeys? {
+        try await DigestFeed(self, view: view).changes(since: cursor)
+    }
 
-    func feedPosition(of view: TableView) async throws -> FeedCursor? { nil }
+    func feedPosition(of view: TableView) async throws -> FeedCursor? {
+        try await DigestFeed(self, view: view).position()
+    }
 
     func isEmpty(_ view: TableView) async throws -> Bool {
         let plan = try await plan(view)
@@ -111,7 +120,17 @@ final class PostgresObservation: Observation {
         return plan
     }
 
-    private func perform<Result: Sendable>(
+    /// Nil where the view has no digests.
+    func digestPlan(_ view: TableView) async throws -> DigestPlan? {
+        if let plan = state.withLock({ $0.digestPlans[view] }) { return plan }
+        let plan = try await plan(view)
+        let threshold = digestThreshold
+        let digests = try await perform { try DigestPlan(plan, threshold: threshold, $0) }
+        state.withLock { $0.digestPlans[view] = .some(digests) }
+        return digests
+    }
+
+    func perform<Result: Sendable>(
         _ body: @escaping @Sendable (Session) throws -> Result
     ) async throws -> Result {
         guard state.withLock({ !$0.isFinished }) else {

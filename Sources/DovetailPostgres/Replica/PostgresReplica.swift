@@ -15,6 +15,7 @@ public import DovetailEngine
 public final class PostgresReplica: Replica {
     private let pool: ConnectionPool
     private let lockTimeout: Double
+    private let digestThreshold: Int?
 
     /// What output calls it.
     public var name: String { pool.place.name }
@@ -25,9 +26,14 @@ public final class PostgresReplica: Replica {
     ///   - name: What output calls it.
     ///   - lockTimeout: How many seconds to wait for rows and tables that another session has locked, unless the
     ///     connection string, the role or the database sets `lock_timeout`; 0 waits without an end.
-    public init(_ conninfo: String, name: String, lockTimeout: Double = 30) {
+    ///   - digestThreshold: From how many rows on a table is compared by digests that the server adds up; nil: never. Small
+    ///     tables are read as fast.
+    public init(
+        _ conninfo: String, name: String, lockTimeout: Double = 30, digestThreshold: Int? = 10_000
+    ) {
         pool = ConnectionPool(ConnectionSettings(conninfo, applicationName: "dovetail"), name: name)
         self.lockTimeout = lockTimeout
+        self.digestThreshold = digestThreshold
     }
 
     public func describe() async throws -> [TableDescription] {
@@ -37,10 +43,10 @@ public final class PostgresReplica: Replica {
     }
 
     public func observe() async throws -> any Observation {
-        try await PostgresObservation.begin(pool)
+        try await PostgresObservation.begin(pool, digestThreshold: digestThreshold)
     }
 
-    /// There is nothing to put in place: this replica keeps no change feeds.
+    /// There is nothing to put in place: its change feeds are made of digests.
     public func prepare(_ views: [TableView]) async throws {}
 
     public func apply(_ writes: [ReplicaWrite], to view: TableView) async throws -> ApplyResult {
