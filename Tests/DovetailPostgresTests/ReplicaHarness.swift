@@ -26,7 +26,8 @@ final class PostgresHarness: ConformanceHarness {
             .interval, .uuid, .json, .list(.int),
         ]
         if hasPostGIS { types.append(.geometry(GeometryKind(type: "POINT", srid: 4326))) }
-        return ConformanceAbilities(types: types, hasChangeFeed: false, holdsNaN: true, addsUpDigests: addsUpDigests)
+        return ConformanceAbilities(
+            types: types, hasChangeFeed: false, holdsNaN: true, addsUpDigests: addsUpDigests)
     }
 
     func make(_ tables: [TableDescription]) async throws -> any Replica {

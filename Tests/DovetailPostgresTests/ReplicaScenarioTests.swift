@@ -25,7 +25,7 @@ struct PostgresScenarioTests {
         let databases = Databases.current
         try await ScenarioRunner(
             left: PostgresHarness(databases[0], addsUpDigests: true),
-            right: PostgresHarness(databases[1], hasPostGIS: true, addsUpDigests: true)
+            right: PostgresHarness(databases[1], hasPostGIS: true, addsUpDigests: true), usesFeeds: true
         ).run(try Scenario(file))
     }
 

@@ -5,10 +5,13 @@ import DovetailTestPostgres
 
 extension TestDatabase {
     /// Empties the database, runs SQL, and looks at it as a replica.
-    func replica(_ sql: String = "", lockTimeout: Double = 5) async throws -> PostgresReplica {
+    func replica(_ sql: String = "", lockTimeout: Double = 5, digestThreshold: Int? = 0) async throws
+        -> PostgresReplica
+    {
         try await empty()
         if !sql.isEmpty { try await run(sql) }
-        return PostgresReplica(conninfo, name: "postgres", lockTimeout: lockTimeout)
+        return PostgresReplica(
+            conninfo, name: "postgres", lockTimeout: lockTimeout, digestThreshold: digestThreshold)
     }
 }
 

@@ -8,88 +8,98 @@ import Dovetail
 /// point by XOR, those of intervals, `citext` and `jsonb` are as coarse as their equality, and that of geometries sees a box.
 /// So only those of `int4`, `float8`, `text`, `uuid` and `bytea` are used, on forms that say everything.
 ///
-/// Hashes are chained: each is the seed of the next. Where values were joined by XOR, or by adding as
-/// `hash_record_extended` does it, two records that exchange a value could leave the sum of a table as it was.
+/// The hashes of a record's values, each with numbers of its column's own, are joined by XOR, and the result is hashed once
+/// more (``RecordHash``): were it added up as it is, as that of `hash_record_extended` would be, two records that exchange a
+/// value could leave the sum of a table as it was.
 struct ColumnHash: Sendable {
     /// Names what is hashed. Of two columns with the same kind, in whatever database, equal hashes mean equal canonical
     /// bytes, and nearly always the other way round: `integer` and `bigint` are one kind, `text` and `varchar` too.
     let kind: String
     private let shape: Shape
-    /// The form that is hashed, null where the value is.
-    private let form: String
-    /// What is null where the value is, and nowhere else: a composite of nulls calls itself null and is none.
-    private let probe: String
+    /// The column in SQL.
+    private let name: String
+    /// What is made of the value before it is hashed, null where the value is; computed once for both words of a hash. Nil: the
+    /// column itself.
+    let prepared: String?
     private let isNullable: Bool
 
     private enum Shape {
-        case int, bool, double, text, uuid, bytes
-        /// A `numeric`, with what of it the hash does not know, as an `int4`.
-        case decimal(sign: String)
+        case int, bool, double, text, uuid
+        /// An array of one `bytea`: alone it has no hash function that can be called.
+        case bytes
+        /// A `numeric`; what its hash does not know, an `int4`, is prepared.
+        case decimal(String)
     }
 
     /// - Parameter name: the column in SQL.
     init(_ column: ColumnPlan, name: String) {
         let source = column.column.form
-        let (shape, form, kind) = Self.exact(source, name, column.server)
-        self.shape = shape
-        self.form = form
-        // What a conversion makes of a value depends on how it came.
-        self.kind =
-            column.codec.change == .none
-            ? kind : "\(kind):\(source.rule)>\(column.codec.change):\(column.codec.textOf)"
+        self.name = name
+        (shape, prepared, kind) = {
+            let (shape, prepared, kind) = Self.exact(
+                source, name, column.server, isNullable: !column.column.isNotNull)
+            // What a conversion makes of a value depends on how it came.
+            let isPlain = column.codec.change == .none
+            return (
+                shape, prepared,
+                isPlain ? kind : "\(kind):\(source.rule)>\(column.codec.change):\(column.codec.textOf)"
+            )
+        }()
         isNullable = !column.column.isNotNull
-        probe = source.isTextForm ? form : name
     }
 
     private static func exact(
-        _ source: TypeForm, _ name: String, _ server: ServerFacts
-    ) -> (Shape, form: String, kind: String) {
-        func sent(_ function: String, _ kind: String) -> (Shape, String, String) {
-            (.bytes, "pg_catalog.\(function)(\(name))", kind)
+        _ source: TypeForm, _ name: String, _ server: ServerFacts, isNullable: Bool
+    ) -> (Shape, prepared: String?, kind: String) {
+        func sent(_ function: String, _ kind: String) -> (Shape, String?, String) {
+            (.bytes, array("pg_catalog.\(function)(\(name))"), kind)
+        }
+        func array(_ bytes: String) -> String {
+            // Null when the value is: an array of a null is none.
+            isNullable ? "CASE WHEN \(name) IS NOT NULL THEN ARRAY[\(bytes)] END" : "ARRAY[\(bytes)]"
         }
         switch source.rule {
-        case .int2, .int4, .int8: return (.int, "\(name)::pg_catalog.int8", "int")
+        case .int2, .int4, .int8: return (.int, nil, "int")
         case .unsigned:
             let hasNoCast = source.type.number == BuiltIn.xid || source.type.number == BuiltIn.cid
-            return (.int, "\(name)\(hasNoCast ? "::pg_catalog.text" : "")::pg_catalog.int8", "int")
-        case .bool: return (.bool, name, "bool")
+            return (.int, hasNoCast ? "\(name)::pg_catalog.text::pg_catalog.int8" : nil, "int")
+        case .bool: return (.bool, nil, "bool")
         // Zero has one sign there and NaN one form, as in canonical bytes.
-        case .float4, .float8: return (.double, "\(name)::pg_catalog.float8", "double")
-        case .numeric: return (.decimal(sign: sign(name, source, server)), name, "decimal")
+        case .float4, .float8: return (.double, nil, "double")
+        case .numeric: return (.decimal(name), sign(name, source, server), "decimal")
         case .money:
             let number = "\(name)::pg_catalog.numeric"
-            return (.decimal(sign: "pg_catalog.numeric_cmp(\(number), 0)"), number, "decimal")
-        case .text, .blankPadded: return (.text, "\(name)::pg_catalog.text", "text")
+            return (.decimal(number), "pg_catalog.numeric_cmp(\(number), 0)", "decimal")
+        case .text, .blankPadded:
+            let isText = source.type.number == BuiltIn.text || source.type.number == BuiltIn.varchar
+            return (.text, isText ? nil : "\(name)::pg_catalog.text", "text")
         case .inet:
-            return (
-                .text, "pg_catalog.textin(pg_catalog.\(source.type.name)_out(\(name)))", "text"
-            )
+            return (.text, "pg_catalog.textin(pg_catalog.\(source.type.name)_out(\(name)))", "text")
         // The canonical form is made of the text, whichever of the two it comes from.
         case .json, .jsonb: return (.text, "\(name)::pg_catalog.text", "json")
-        case .uuid: return (.uuid, name, "uuid")
-        case .bytes: return (.bytes, name, "bytes")
+        case .uuid: return (.uuid, nil, "uuid")
+        case .bytes: return (.bytes, array("\(name)::pg_catalog.bytea"), "bytes")
         case .date: return sent("date_send", "date")
         case .time: return sent("time_send", "time")
         case .timestamp: return sent("timestamp_send", "timestamp")
         case .timestampWithZone: return sent("timestamptz_send", "instant")
         case .interval: return sent("interval_send", "interval")
         // Well-known binary with the reference system inside.
-        case .geometry: return (.bytes, "\(name)::pg_catalog.bytea", "geometry")
-        case .array: return array(source, name)
+        case .geometry: return (.bytes, array("\(name)::pg_catalog.bytea"), "geometry")
+        case .array:
+            let (type, kind) = element(source)
+            return (.bytes, array("pg_catalog.array_send(\(name)::\(type)[])"), "list of \(kind)")
         }
     }
 
-    /// Arrays as they are sent, with the number of the elements' type in it, so of types that have one number everywhere.
-    private static func array(_ source: TypeForm, _ name: String) -> (Shape, form: String, kind: String) {
-        let type: String
-        let kind: String
+    /// Arrays are hashed as they are sent. With the number of the elements' type in it, that has to be a type with the same
+    /// number everywhere.
+    private static func element(_ source: TypeForm) -> (type: String, kind: String) {
         switch source.element {
-        case .geometry: (type, kind) = ("pg_catalog.bytea", "geometry")
-        case .text where source.type.schema != "pg_catalog" || source.isTextForm:
-            (type, kind) = ("pg_catalog.text", "text")
-        default: (type, kind) = (source.type.sql, source.type.name)
+        case .geometry: ("pg_catalog.bytea", "geometry")
+        case .text where source.type.schema != "pg_catalog" || source.isTextForm: ("pg_catalog.text", "text")
+        default: (source.type.sql, source.type.name)
         }
-        return (.bytes, "pg_catalog.array_send(\(name)::\(type)[])", "list of \(kind)")
     }
 
     /// What `hash_numeric` leaves out: whether a number is below, at or above zero, and what tells infinity from NaN.
@@ -100,47 +110,51 @@ struct ColumnHash: Sendable {
         return "CASE WHEN \(name) = 'Infinity'::pg_catalog.numeric THEN 2 ELSE \(sign) END"
     }
 
-    /// The hash of the column's value with the hash of what came before it, both `int8`. Never null: a null is hashed as some
-    /// value, and told from it by ``nullMark(_:)``.
-    /// - Parameter salt: a number of this column's own.
-    func link(after seed: String, salt: Int64) -> String {
+    /// The hash of a value, an `int8`, never null. A column that can be null and one that can't have the same hashes.
+    /// - Parameters:
+    ///   - prepared: where ``prepared`` is to be had.
+    ///   - numbers: what makes this hash one of this column and this word alone.
+    func hash(_ prepared: String, _ numbers: inout Numbers) -> String {
+        let seed = numbers.literal()
+        // Drawn in any case, so that what follows does not depend on who can be null.
+        let (null, no) = (numbers.literal(), numbers.literal())
+        let value = self.prepared == nil ? name : prepared
+        let hash: String
         switch shape {
-        case .int: return "pg_catalog.hashint4extended(0, \(value("0")) # \(seed))"
-        case .bool: return "pg_catalog.hashint4extended(CASE WHEN \(form) THEN 1 ELSE 0 END, \(seed))"
-        // The hash of zero is the seed itself, so that zeros would leave no trace of where they were.
-        case .double: return "pg_catalog.hashfloat8extended(\(value("0")), \(seed) # \(Self.literal(salt)))"
-        case .decimal(let sign):
-            let digits = "pg_catalog.hash_numeric_extended(\(value("0")), \(seed))"
-            return "pg_catalog.hashint4extended(\(isNullable ? "coalesce(\(sign), 0)" : sign), \(digits))"
+        case .bool:
+            return isNullable
+                ? "CASE WHEN \(value) THEN \(seed) WHEN \(value) IS NULL THEN \(null) ELSE \(no) END"
+                : "CASE WHEN \(value) THEN \(seed) ELSE \(no) END"
+        case .int: hash = Self.mixed("\(value)::pg_catalog.int8 # \(seed)")
+        case .double: hash = "pg_catalog.hashfloat8extended(\(value)::pg_catalog.float8, \(seed))"
+        case .decimal(let number):
+            hash =
+                "pg_catalog.hashint4extended(\(prepared), pg_catalog.hash_numeric_extended(\(number), \(seed)))"
         case .text:
-            return "pg_catalog.hashtextextended(\(value("''")) COLLATE pg_catalog.\"C\", \(seed))"
-        case .uuid:
-            let some = "'00000000-0000-0000-0000-000000000000'::pg_catalog.uuid"
-            return "pg_catalog.uuid_hash_extended(\(value(some)), \(seed))"
-        case .bytes:
-            return "pg_catalog.hash_array_extended(ARRAY[\(value("''::pg_catalog.bytea"))], \(seed))"
+            hash = "pg_catalog.hashtextextended((\(value)) COLLATE pg_catalog.\"C\", \(seed))"
+        case .uuid: hash = "pg_catalog.uuid_hash_extended(\(value), \(seed))"
+        case .bytes: hash = "pg_catalog.hash_array_extended(\(value), \(seed))"
         }
+        return isNullable ? "coalesce(\(hash), \(null))" : hash
     }
 
-    /// A number that stands for the column being null; nil when it never is. A column that can be null and one that
-    /// can't have the same hashes.
-    func nullMark(_ mark: Int64) -> String? {
-        isNullable ? "CASE WHEN \(probe) IS NULL THEN \(Self.literal(mark)) ELSE 0 END" : nil
+    /// An integer as it is, where it is the only one that is joined unhashed.
+    func plain(_ prepared: String, _ numbers: inout Numbers) -> String? {
+        guard case .int = shape, !isNullable else { return nil }
+        return "\(self.prepared == nil ? name : prepared)::pg_catalog.int8 # \(numbers.literal())"
     }
 
-    private func value(_ substitute: String) -> String {
-        isNullable ? "coalesce(\(form), \(substitute))" : "(\(form))"
-    }
-
-    /// In quotes, because the least number there is has no literal.
-    static func literal(_ number: Int64) -> String { "'\(number)'::pg_catalog.int8" }
+    /// The hash of an `int8`.
+    static func mixed(_ number: String) -> String { "pg_catalog.hashint4extended(0, \(number))" }
 }
 
 /// The 128-bit hash of a record as two expressions, and the hash of its key.
 struct RecordHash: Sendable {
-    /// The upper and the lower word, `int8`.
+    /// The upper and the lower word, `int8`, of columns and of what was ``prepared``.
     let words: [String]
-    /// Says which bucket a record is in: `int8`.
+    /// What is computed once for both words, with the name it is given.
+    let prepared: [(name: String, expression: String)]
+    /// Says which bucket a record is in: `int8`, of columns alone.
     let bucket: String
 
     /// - Parameters:
@@ -148,32 +162,41 @@ struct RecordHash: Sendable {
     ///   - others: the fields that are no part of it.
     init(key: [ColumnHash], others: [ColumnHash]) {
         var numbers = Numbers(state: 0x646f_7665_7461_696c)
-        bucket = Self.chain(key, &numbers)
-        words = (0..<2).map { _ in Self.chain(key + others, &numbers) }
-    }
-
-    private static func chain(_ columns: [ColumnHash], _ numbers: inout Numbers) -> String {
-        var marks = [ColumnHash.literal(numbers.next())]
-        // Drawn for each column, so that its marks do not depend on which of the others can be null.
-        for column in columns {
-            let mark = numbers.next()
-            if let mark = column.nullMark(mark) { marks.append(mark) }
+        bucket = Self.joined(key.map { $0.hash($0.prepared.map { "(\($0))" } ?? "", &numbers) })
+        let columns = key + others
+        prepared = columns.enumerated().compactMap { place, column in
+            column.prepared.map { (Self.name(place), $0) }
         }
-        var hash = "(\(marks.joined(separator: " # ")))"
-        for column in columns { hash = column.link(after: hash, salt: numbers.next()) }
-        return hash
-    }
-
-    /// The same numbers wherever this runs (SplitMix64): both sides must draw alike.
-    private struct Numbers {
-        var state: UInt64
-
-        mutating func next() -> Int64 {
-            state &+= 0x9e37_79b9_7f4a_7c15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-            z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-            return Int64(bitPattern: z ^ (z >> 31))
+        words = (0..<2).map { _ in
+            Self.joined(
+                columns.enumerated().map { place, column in
+                    // The first may be joined as it is: no other is.
+                    place == 0
+                        ? column.plain(Self.name(0), &numbers) ?? column.hash(Self.name(0), &numbers)
+                        : column.hash(Self.name(place), &numbers)
+                })
         }
     }
+
+    private static func name(_ place: Int) -> String { "dovetail_value\(place)" }
+
+    private static func joined(_ hashes: [String]) -> String {
+        ColumnHash.mixed(hashes.joined(separator: " # "))
+    }
+}
+
+/// The same numbers wherever this runs (SplitMix64): both sides must draw alike.
+struct Numbers {
+    var state: UInt64
+
+    mutating func next() -> Int64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+        return Int64(bitPattern: z ^ (z >> 31))
+    }
+
+    /// In quotes, because the least number there is has no literal.
+    mutating func literal() -> String { "'\(next())'::pg_catalog.int8" }
 }

@@ -17,7 +17,7 @@ struct DigestReader {
     /// The digests of the parts that hold any record.
     func parts(_ parts: KeyParts) throws -> [PartDigest] {
         var parameters = ParameterList()
-        let source = try source(parts, columns: digests.hash.words, &parameters)
+        let source = try source(parts, &parameters)
         let answer = try session.execute(Self.sums(source, parts), parameters.all)
         guard let bytes = answer.bytes(0, 0) else { return [] }
         let children = 1 << (4 * parts.splits)
@@ -90,11 +90,11 @@ struct DigestReader {
     func keys(_ parts: KeyParts) throws -> [KeyDigest] {
         var parameters = ParameterList()
         var reading = keyReading(from: "pg_catalog.int8send(word0) || pg_catalog.int8send(word1)")
-        let columns = reading.list.dropLast().enumerated().map { "\($1) AS key\($0)" } + digests.hash.words
-        reading.list = reading.list.indices.dropLast().map { "key\($0)" } + reading.list.suffix(1)
+        let columns = reading.list.dropLast().enumerated().map { "\($1) AS key\($0)" }
+        reading.list = columns.indices.map { "key\($0)" } + reading.list.suffix(1)
         var parts = parts
         parts.splits = 0
-        let source = try source(parts, columns: columns, &parameters, named: columns.count - 2)
+        let source = try source(parts, columns: columns, &parameters)
         let rows = try session.execute("SELECT \(reading.sql) FROM (\(source)) AS records", parameters.all)
         return try records(rows, reading).compactMap { record in
             guard record.locator.count == 16 else { return nil }
@@ -161,28 +161,30 @@ struct DigestReader {
 
     // MARK: - Rows
 
-    /// The rows of some parts: the number of the part that each is in, or of the wanted part and its child, and what else is
-    /// asked for.
-    /// - Parameter named: how many of the columns have a name; the others are the words of the hash.
+    /// The rows of some parts: the number of the part that each is in, or of the wanted part and its child; the words of the hash;
+    /// and what else is asked for.
     private func source(
-        _ parts: KeyParts, columns: [String], _ parameters: inout ParameterList, named: Int = 0
+        _ parts: KeyParts, columns: [String] = [], _ parameters: inout ParameterList
     ) throws -> String {
         let bounds = try bounds(parts, &parameters)
-        let list = columns.enumerated().map { $0 < named ? $1 : "\($1) AS word\($0 - named)" }
-        let selected = list.joined(separator: ", ")
         let filters = [plan.condition, bounds.condition].compactMap(\.self)
         let filter = filters.isEmpty ? "" : " WHERE \(filters.joined(separator: " AND "))"
-        func part(_ bits: Int, _ range: String) -> String {
+        let table = "\(plan.facts.sql)\(filter)"
+        let prepared = digests.hash.prepared.map { ", \($0.expression) AS \($0.name)" }.joined()
+        let words = digests.hash.words.enumerated().map { ", \($1) AS word\($0)" }.joined()
+        let others = columns.map { ", \($0)" }.joined()
+        func part(_ bits: Int) -> String {
             bits == 0
-                ? "(\(range))::pg_catalog.int8"
-                : "((\(range))::pg_catalog.int8 << \(bits)) + (\(digests.hash.bucket) & \((1 << bits) - 1))"
+                ? "(\(bounds.range))::pg_catalog.int8"
+                : "((\(bounds.range))::pg_catalog.int8 << \(bits)) + (\(digests.hash.bucket) & \((1 << bits) - 1))"
         }
+        // Of what stands in a subquery the planner doesn't know how many there are, and takes the parts for few, which they
+        // are; nor does it compute anything twice.
         guard let wanted = parts.wanted else {
-            // The planner knows nothing about the parts of a subquery, and takes them for few, which they are.
-            return """
-                SELECT \(part(4 * parts.answerDepth, bounds.range)) AS part, \(selected)
-                FROM \(plan.facts.sql)\(filter) OFFSET 0
-                """
+            let list = "\(part(4 * parts.answerDepth)) AS part\(words)\(others)"
+            return prepared.isEmpty
+                ? "SELECT \(list) FROM \(table) OFFSET 0"
+                : "SELECT \(list) FROM (SELECT \(usedColumns)\(prepared) FROM \(table) OFFSET 0) AS \(plan.alias) OFFSET 0"
         }
         let bits = 4 * parts.depth
         let numbers = wanted.map { position -> [UInt8] in
@@ -190,22 +192,24 @@ struct DigestReader {
             bytes.append(bigEndian: Int64(position.range) << Int64(bits) + Int64(position.bucket))
             return bytes
         }
-        let array = parameters.add(RangeColumn.array(of: BuiltIn.int8, numbers))
-        let all = "\(array)::pg_catalog.int8[]"
+        let array = "\(parameters.add(RangeColumn.array(of: BuiltIn.int8, numbers)))::pg_catalog.int8[]"
+        let children = (1 << (4 * parts.splits)) - 1
         let child =
             parts.splits == 0
-            ? "0" : "((\(digests.hash.bucket) >> \(bits)) & \((1 << (4 * parts.splits)) - 1))"
+            ? "" : " + ((\(digests.hash.bucket) >> \(bits)) & \(children))"
         // The place of a row's part among the wanted ones is sought first, and once.
         return """
-            SELECT ((dovetail_place - 1)::pg_catalog.int8 << \(4 * parts.splits)) + \(child) AS part, \(selected)
+            SELECT ((dovetail_place - 1)::pg_catalog.int8 << \(4 * parts.splits))\(child) AS part\(words)\(others)
             FROM (
-                SELECT \(plan.alias).*, pg_catalog.width_bucket(dovetail_part, \(all)) AS dovetail_place
+                SELECT \(usedColumns), dovetail_place\(prepared)
                 FROM (
-                    SELECT \(usedColumns), \(part(bits, bounds.range)) AS dovetail_part
-                    FROM \(plan.facts.sql)\(filter) OFFSET 0
-                ) AS \(plan.alias) OFFSET 0
-            ) AS \(plan.alias)
-            WHERE dovetail_place > 0 AND (\(all))[dovetail_place] = dovetail_part OFFSET 0
+                    SELECT \(plan.alias).*, pg_catalog.width_bucket(dovetail_part, \(array)) AS dovetail_place
+                    FROM (
+                        SELECT \(usedColumns), \(part(bits)) AS dovetail_part FROM \(table) OFFSET 0
+                    ) AS \(plan.alias) OFFSET 0
+                ) AS \(plan.alias)
+                WHERE dovetail_place > 0 AND (\(array))[dovetail_place] = dovetail_part OFFSET 0
+            ) AS \(plan.alias) OFFSET 0
             """
     }
 
@@ -232,7 +236,8 @@ struct DigestReader {
 
 extension RangeColumn {
     /// Keys at even distances, where integers lie so close that it makes no difference; nil elsewhere.
-    fileprivate func evenKeys(_ count: Int, of digests: DigestPlan, _ session: Session) throws -> [RecordKey]? {
+    fileprivate func evenKeys(_ count: Int, of digests: DigestPlan, _ session: Session) throws -> [RecordKey]?
+    {
         guard case .int = kind, digests.plan.keyColumns.count == 1 else { return nil }
         let name = digests.plan.keyColumns[0].column.name.quotedIdentifier
         // Each is one look at an index.

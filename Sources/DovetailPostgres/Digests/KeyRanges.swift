@@ -68,7 +68,9 @@ struct RangeColumn: Sendable {
         case (.decimal, .decimal(let number)):
             if let parts = DecimalParts(number) {
                 // Beyond 16383 decimals no `numeric` reaches.
-                guard parts.fraction.count < 16_000, parts.whole.count < 131_000 else { throw UnusableBound() }
+                guard parts.fraction.count < 16_000, parts.whole.count < 131_000 else {
+                    throw UnusableBound()
+                }
                 NumericForm.append(parts, to: &bytes)
             } else {
                 NumericForm.append(special: number, to: &bytes)
