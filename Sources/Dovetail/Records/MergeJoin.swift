@@ -41,6 +41,13 @@ public struct JoinedRecords {
         return sameBytes(leftFrame.third, baseFrame.second)
     }
 
+    /// The same of the right side and its form.
+    public var rightIsAsBase: Bool {
+        guard let rightFrame, let baseFrame, rightCount == 1 else { return false }
+        let form = baseFrame.third.isEmpty ? baseFrame.second : BaseRecord.rightForm(baseFrame)
+        return sameBytes(rightFrame.third, form)
+    }
+
     /// Digests of the sides' records with their keys inside.
     var leftDigest: Digest? { leftFrame.map { Digest(frame: $0) } }
     var rightDigest: Digest? { rightFrame.map { Digest(frame: $0) } }

@@ -82,7 +82,7 @@ struct Observer {
         return RelayoutCursor(cursor: cursor, moving: moving)
     }
 
-    /// The keys to look at when both sides have a feed that reaches back to the last run; nil: look at everything.
+    /// The keys to look at when a feed of one side or of both reaches back to the last run; nil: look at everything.
     private func changedKeys(
         _ table: JobTable, _ planned: PlannedTable, _ pending: [RecordKey]
     ) async throws -> (keys: [RecordKey], cursors: Sides<FeedCursor?>)? {
@@ -91,37 +91,61 @@ struct Observer {
             stored.layouts[table.schema.name]?.rules == table.layout.rules,
             let cursors = stored.cursors[table.schema.name]
         else { return nil }
+        let read = Side.allCases.filter { hasFeed($0, table) && cursors[$0] != nil }
+        // The other side alone is read whole where that spares reading this one, which lets its server do the work.
+        guard read.count == 2 || read.contains(where: { observations[$0] is any DigestingObservation }) else {
+            return nil
+        }
+        let count = planned.baseCount
+        async let left = changes(.left, table, count, read.contains(.left) ? cursors.left : nil)
+        async let right = changes(.right, table, count, read.contains(.right) ? cursors.right : nil)
+        let changes = Sides(left: try await left, right: try await right)
         var keys = Set(pending)
-        var read = Sides<FeedCursor?>(left: nil, right: nil)
         for side in Side.allCases {
-            guard hasFeed(side, table), let cursor = cursors[side],
-                let changed = try await observations[side].changes(of: table.views[side], since: cursor)
-            else { return nil }
+            guard let changed = changes[side] else { return nil }
             keys.formUnion(changed.keys)
             keys.formUnion(try await state.baseKeys(of: table.schema.name, in: changed.ranges))
-            read[side] = changed.cursor
         }
-        // Reading records one by one costs about as much as ten in a scan.
-        guard keys.count <= 1000 || keys.count < planned.baseCount / 10 else { return nil }
+        guard isWorthwhile(keys.count, of: count) else { return nil }
         for side in Side.allCases {
             // An emptied side must be seen as emptied, with the counts of a whole look.
             if try await observations[side].isEmpty(table.views[side]) { return nil }
         }
-        return (keys.sorted(), read)
+        return (keys.sorted(), Sides(left: changes.left?.cursor, right: changes.right?.cursor))
     }
 
-    /// Where the feeds stand now. Of use only where both sides have one, and what adds up digests is asked last: it
-    /// takes a scan.
-    private func feedPositions(_ table: JobTable) async throws -> Sides<FeedCursor?> {
-        var positions = Sides<FeedCursor?>(left: nil, right: nil)
-        let addsUp = Side.allCases.filter { observations[$0] is any DigestingObservation }
-        for side in Side.allCases.filter({ !addsUp.contains($0) }) + addsUp {
-            guard hasFeed(side, table),
-                let position = try await observations[side].feedPosition(of: table.views[side])
-            else { break }
-            positions[side] = position
+    /// Reading records one by one costs about as much as ten in a scan.
+    private func isWorthwhile(_ keys: Int, of count: Int) -> Bool {
+        keys <= 1000 || keys < count / 10
+    }
+
+    /// What changed on one side: by its feed since a cursor, or without one by a look at all of its records beside the
+    /// base. Nil when that can't be told, or is too much.
+    private func changes(
+        _ side: Side, _ table: JobTable, _ baseCount: Int, _ cursor: FeedCursor?
+    ) async throws -> (keys: [RecordKey], ranges: [KeyRange], cursor: FeedCursor?)? {
+        if let cursor {
+            let changed = try await observations[side].changes(of: table.views[side], since: cursor)
+            return changed.map { ($0.keys, $0.ranges, $0.cursor) }
         }
-        return positions
+        var found = ChangedAgainstBase(side: side)
+        let records = try await observations[side].snapshot(of: table.views[side])
+        _ = try await DovetailEngine.join(
+            base: try await state.base(of: table.schema.name, mirrored: false),
+            left: side == .left ? records : nil, right: side == .right ? records : nil, into: &found)
+        return isWorthwhile(found.count, of: baseCount) ? (found.keys, [], nil) : nil
+    }
+
+    /// Where the feeds stand now. Both are asked at once: what adds up digests takes a scan.
+    private func feedPositions(_ table: JobTable) async throws -> Sides<FeedCursor?> {
+        async let left = feedPosition(.left, table)
+        async let right = feedPosition(.right, table)
+        return Sides(left: try await left, right: try await right)
+    }
+
+    private func feedPosition(_ side: Side, _ table: JobTable) async throws -> FeedCursor? {
+        guard hasFeed(side, table) else { return nil }
+        return try await observations[side].feedPosition(of: table.views[side])
     }
 
     /// A feed made of digests needs nothing in the store, so it is used without being asked for.
@@ -238,6 +262,22 @@ extension Synchronizer {
             left: try await observations.right.snapshot(of: table.views.right), right: nil, into: &right)
         let freed = LinkedPlanner.freedLinks(left: left, right: right)
         return Dictionary(freed.map { ($0.was, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+}
+
+/// The keys at which the only side that is joined is not as the base says.
+private struct ChangedAgainstBase: JoinSink {
+    let side: Side
+    /// No more than are of use: from there on everything is looked at.
+    private static let most = 1_000_000
+
+    private(set) var keys: [RecordKey] = []
+    private(set) var count = 0
+
+    mutating func visit(_ joined: borrowing JoinedRecords) throws {
+        guard !(side == .left ? joined.leftIsAsBase : joined.rightIsAsBase) else { return }
+        count += 1
+        if count <= Self.most { keys.append(joined.key) }
     }
 }
 
