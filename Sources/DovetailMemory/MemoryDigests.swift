@@ -19,7 +19,7 @@ extension MemoryObservation: DigestingObservation {
     func digests(of view: TableView, parts: KeyParts) async throws -> [PartDigest] {
         var sums: [PartPosition: SetDigest] = [:]
         for (record, hash) in try records(view, parts) {
-            let mask = (UInt64(1) << (4 * UInt64(parts.answerDepth))) - 1
+            let mask = (UInt64(1) << UInt64(parts.answerDepth)) - 1
             let position = PartPosition(range: parts.range(of: record.key), bucket: Int(hash & mask))
             sums[position, default: SetDigest()].add(record.digest)
         }
@@ -36,7 +36,7 @@ extension MemoryObservation: DigestingObservation {
     private func records(_ view: TableView, _ parts: KeyParts) throws -> [(record: KeyDigest, hash: UInt64)] {
         let table = try table(view)
         let wanted = parts.wanted.map { Set($0) }
-        let mask = (UInt64(1) << (4 * UInt64(parts.depth))) - 1
+        let mask = (UInt64(1) << UInt64(parts.depth)) - 1
         return table.rows.compactMap { id, row in
             let key = table.key(id, row, view)
             let hash = Digest(of: key.bytes).low

@@ -55,14 +55,14 @@ struct DigestPartsTests {
                 #expect(
                     Dictionary(uniqueKeysWithValues: ranges.map { ($0.position.range, $0.digest.count) })
                         == counts)
-                let split = try await adding.digests(of: view, parts: KeyParts(bounds: bounds, splits: 1))
+                let split = try await adding.digests(of: view, parts: KeyParts(bounds: bounds, splits: 4))
                 for range in ranges {
                     #expect(split.sum { $0.range == range.position.range } == range.digest)
                 }
-                // Few of them by conditions, many by looking at every row.
+                // Few of them by an index, many by looking at every row.
                 for every in [1, 3, 97] {
                     let some = split.enumerated().filter { $0.offset % every == 0 }.map(\.element)
-                    let inside = KeyParts(bounds: bounds, depth: 1, wanted: some.map(\.position), splits: 2)
+                    let inside = KeyParts(bounds: bounds, depth: 4, wanted: some.map(\.position), splits: 3)
                     let deeper = try await adding.digests(of: view, parts: inside)
                     for part in some {
                         #expect(

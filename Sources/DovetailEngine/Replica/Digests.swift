@@ -3,8 +3,8 @@ public import Dovetail
 /// A look at a replica that can add up digests where its records are, so that equal ones need not travel.
 ///
 /// A table is cut into ranges of keys, half open and with open ends, so that every key there can be is in exactly
-/// one of them. A range is divided further by a hash of the key, in buckets of sixteen, sixteen times sixteen and
-/// so on: no side has to tell the other where its records lie. The method is range-based set reconciliation
+/// one of them. A range is divided further by the last bits of a hash of the key, into buckets: no side has to tell the
+/// other where its records lie. The method is range-based set reconciliation
 /// (Meyer 2022), with buckets for its deeper levels.
 public protocol DigestingObservation: Observation {
     /// Names how digests of this view are made. Where both sides say the same, records with equal digests have
@@ -25,7 +25,7 @@ public protocol DigestingObservation: Observation {
 public struct PartPosition: Sendable, Hashable, Comparable {
     /// The number of its range.
     public var range: Int
-    /// The number of its bucket in the range: the last `4 × depth` bits of the hash of a key.
+    /// The number of its bucket in the range: the last `depth` bits of the hash of a key.
     public var bucket: Int
 
     public init(range: Int, bucket: Int = 0) {
@@ -42,11 +42,11 @@ public struct PartPosition: Sendable, Hashable, Comparable {
 public struct KeyParts: Sendable, Hashable {
     /// The keys at which one range ends and the next begins, ascending; one fewer than there are ranges.
     public var bounds: [RecordKey]
-    /// How many times the ranges were divided by sixteen.
+    /// How many times the ranges were halved: by so many bits of the hash of a key.
     public var depth: Int
     /// The parts that are asked for, ascending, as positions at `depth`; nil: all of them.
     public var wanted: [PartPosition]?
-    /// How many more times each of them is to be divided in the answer.
+    /// How many more times each of them is to be halved in the answer.
     public var splits: Int
 
     public init(bounds: [RecordKey], depth: Int = 0, wanted: [PartPosition]? = nil, splits: Int = 0) {

@@ -2,16 +2,18 @@ import Dovetail
 
 /// Finds the keys at which two sides differ by their digests, so that equal records stay where they are.
 ///
-/// One wide level first, which both sides add up at once, then parts of the parts that differ, sixteen at a time,
+/// One wide level first, which both sides add up at once, then parts of the parts that differ, eight at a time or more,
 /// until few records are left; these give their digests one by one. With `d` differences among `n` records that
-/// is one scan on each side, about `log16(n / ranges)` small questions, and bytes in proportion to `d`.
+/// is one scan on each side, about `log8(n / ranges)` small questions, and bytes in proportion to `d`.
 struct DigestSearch {
     let views: Sides<TableView>
     let observations: Sides<any DigestingObservation>
     /// How many ranges the first level has: enough that a range has a few hundred records of a million.
-    var rangeCount = 2048
-    /// Below this many records in an average part, their own digests cost less than another level.
-    var leafSize = 6
+    var rangeCount = 4096
+    /// Up to this many records of a side in an average part, their own digests cost less than another level.
+    var leafSize = 4
+    /// How many parts an answer may have, unless that would be less than eight of each.
+    var answerSize = 8192
 
     /// What was found.
     struct Found {
@@ -46,15 +48,22 @@ struct DigestSearch {
             if open.positions.isEmpty { return Found(keys: [], digests: totals) }
             // A record that travels one by one costs about as much as three in a scan.
             if open.records > records / 3, records > 10_000 { return nil }
-            parts = KeyParts(bounds: parts.bounds, depth: depth, wanted: open.positions, splits: 1)
-            // Sixteen hexadecimal digits of a hash are all there are; equal hashes end it earlier.
-            guard open.records > open.positions.count * leafSize, depth < 8 else { break }
+            parts = KeyParts(bounds: parts.bounds, depth: depth, wanted: open.positions)
+            let size = open.records / (2 * open.positions.count)
+            // Some bits of a hash have to do: keys that have as many in common are told apart one by one.
+            guard size > leafSize, depth < 32 else { break }
+            parts.splits = Self.splits(size, max(3, Self.log2(answerSize / open.positions.count)))
             answers = try await ask(parts)
-            depth += 1
+            depth += parts.splits
         }
         parts.splits = 0
         return Found(keys: try await keys(parts), digests: totals)
     }
+
+    /// So often that about one record is left in each, but not more often than `most`.
+    private static func splits(_ size: Int, _ most: Int) -> Int { min(log2(size) + 1, most, 8) }
+
+    private static func log2(_ number: Int) -> Int { Int.bitWidth - 1 - max(1, number).leadingZeroBitCount }
 
     /// Bounds that cut both sides into ranges of about the same size.
     private func bounds() async throws -> [RecordKey] {

@@ -28,7 +28,7 @@ struct DigestPlan: Sendable {
         let fields = plan.columns.map { ColumnHash($0, name: names($0)) }
         let others = fields.indices.filter { !plan.keyFields.contains($0) }
         hash = RecordHash(key: keyColumns, others: others.map { fields[$0] })
-        range = plan.keyColumns.first.flatMap { RangeColumn($0, name: names($0)) }
+        range = plan.keyColumns.first.flatMap { RangeColumn($0, name: names($0), of: plan.facts) }
         if try Self.hasFarKey(plan, session) { return nil }
         self.plan = plan
         self.size = size

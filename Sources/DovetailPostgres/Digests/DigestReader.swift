@@ -18,38 +18,47 @@ struct DigestReader {
     func parts(_ parts: KeyParts) throws -> [PartDigest] {
         var parameters = ParameterList()
         let source = try source(parts, &parameters)
-        let answer = try session.execute(Self.sums(source, parts), parameters.all)
+        let answer = try session.execute(sums(source, parts), parameters.all)
         guard let bytes = answer.bytes(0, 0) else { return [] }
-        let children = 1 << (4 * parts.splits)
-        let mask = (1 << (4 * parts.answerDepth)) - 1
-        return stride(from: 0, to: bytes.count - Self.partBytes + 1, by: Self.partBytes).map { start in
-            func number(_ offset: Int, _ length: Int) -> UInt64 {
-                (0..<length).reduce(0) { $0 << 8 | UInt64(bytes[start + offset + $1]) }
-            }
-            let part = Int(number(0, 5))
+        var found: [PartDigest] = []
+        var place = 0
+        func number(_ length: Int) -> UInt64 {
+            defer { place += length }
+            return (place..<place + length).reduce(0) { $0 << 8 | UInt64(bytes[$1]) }
+        }
+        let width = Self.width(parts)
+        let mask = (1 << parts.answerDepth) - 1
+        while place < bytes.count {
+            let part = Int(number(width))
+            let count = number(1)
+            let records = count < 255 ? count : number(5)
+            let sum = Self.digest(number(8), number(8))
             let position: PartPosition
             if let wanted = parts.wanted {
                 // The child's bits are above those of its parent.
-                let parent = wanted[part / children]
-                position = PartPosition(
-                    range: parent.range, bucket: parent.bucket | (part % children) << (4 * parts.depth))
+                let (parent, child) = (wanted[part >> parts.splits], part & ((1 << parts.splits) - 1))
+                position = PartPosition(range: parent.range, bucket: parent.bucket | child << parts.depth)
             } else {
-                position = PartPosition(range: part >> (4 * parts.answerDepth), bucket: part & mask)
+                position = PartPosition(range: part >> parts.answerDepth, bucket: part & mask)
             }
-            return PartDigest(
-                position: position,
-                digest: SetDigest(sum: Self.digest(number(10, 8), number(18, 8)), count: number(5, 5)))
-        }.sorted { $0.position < $1.position }
+            found.append(PartDigest(position: position, digest: SetDigest(sum: sum, count: records)))
+        }
+        return found.sorted { $0.position < $1.position }
     }
 
-    /// The number of the part, the number of records, and the words of the sum.
-    private static let partBytes = 5 + 5 + 8 + 8
+    /// How many bytes the number of a part takes.
+    private static func width(_ parts: KeyParts) -> Int {
+        let most =
+            parts.wanted.map { $0.count << parts.splits } ?? (parts.bounds.count + 1) << parts.answerDepth
+        return (Int.bitWidth - most.leadingZeroBitCount + 7) / 8
+    }
 
-    /// The sums of the rows of `source` in packed form: a digest a row, spelled out, would be four times as long.
+    /// The sums of the rows of `source` in packed form, since rows of a result would be four times as long: for each part its
+    /// number, the number of records, in one byte where it is less than 255 and in five more otherwise, and two words.
     ///
     /// PostgreSQL adds 64-bit integers up to exact numbers of any length, so nothing is lost. What is sent is upper · 2^64 + lower
     /// modulo 2^128, where both are taken as signed.
-    private static func sums(_ source: String, _ parts: KeyParts) -> String {
+    private func sums(_ source: String, _ parts: KeyParts) -> String {
         let whole = "18446744073709551616::pg_catalog.numeric"
         let half = "9223372036854775808::pg_catalog.numeric"
         func signed(_ rest: String) -> String {
@@ -60,7 +69,8 @@ struct DigestReader {
             "pg_catalog.substring(pg_catalog.int8send(\(number)), \(from))"
         }
         return """
-            SELECT pg_catalog.string_agg(\(last("part", 4)) || \(last("records", 4))
+            SELECT pg_catalog.string_agg(\(last("part", 9 - Self.width(parts)))
+                || CASE WHEN records < 255 THEN \(last("records", 8)) ELSE '\\xff' || \(last("records", 4)) END
                 || pg_catalog.int8send((\(signed("upper")))::pg_catalog.int8)
                 || pg_catalog.int8send(lower::pg_catalog.int8), ''::pg_catalog.bytea)
             FROM (
@@ -111,7 +121,7 @@ struct DigestReader {
         guard let range = digests.range, count > 0 else { return [] }
         if let keys = try range.evenKeys(count, of: digests, session) { return keys }
         // A page holds rows that lie together, so many pages are looked at and one row of each is taken.
-        let share = min(100, 100 * 2 * Double(count) / Double(max(1, digests.size.pages)))
+        let share = min(100, 100 * Double(count) / Double(max(1, digests.size.pages)))
         let perPage = max(1, digests.size.rows / max(1, digests.size.pages))
         let every = share < 100 ? perPage : max(1, digests.size.rows / max(1, 4 * count))
         let filter = plan.condition.map { " AND \($0)" } ?? ""
@@ -166,46 +176,54 @@ struct DigestReader {
     private func source(
         _ parts: KeyParts, columns: [String] = [], _ parameters: inout ParameterList
     ) throws -> String {
-        let bounds = try bounds(parts, &parameters)
-        let filters = [plan.condition, bounds.condition].compactMap(\.self)
-        let filter = filters.isEmpty ? "" : " WHERE \(filters.joined(separator: " AND "))"
-        let table = "\(plan.facts.sql)\(filter)"
+        let table = rows()
         let prepared = digests.hash.prepared.map { ", \($0.expression) AS \($0.name)" }.joined()
         let words = digests.hash.words.enumerated().map { ", \($1) AS word\($0)" }.joined()
         let others = columns.map { ", \($0)" }.joined()
-        func part(_ bits: Int) -> String {
-            bits == 0
-                ? "(\(bounds.range))::pg_catalog.int8"
-                : "((\(bounds.range))::pg_catalog.int8 << \(bits)) + (\(digests.hash.bucket) & \((1 << bits) - 1))"
+        func part(_ bits: Int, _ range: String) -> String {
+            let range = "(\(range))::pg_catalog.int8"
+            return bits == 0 ? range : "(\(range) << \(bits)) + (\(digests.hash.bucket) & \((1 << bits) - 1))"
         }
         // Of what stands in a subquery the planner doesn't know how many there are, and takes the parts for few, which they
         // are; nor does it compute anything twice.
         guard let wanted = parts.wanted else {
-            let list = "\(part(4 * parts.answerDepth)) AS part\(words)\(others)"
+            let list = "\(part(parts.answerDepth, try range(parts, &parameters))) AS part\(words)\(others)"
             return prepared.isEmpty
                 ? "SELECT \(list) FROM \(table) OFFSET 0"
                 : "SELECT \(list) FROM (SELECT \(usedColumns)\(prepared) FROM \(table) OFFSET 0) AS \(plan.alias) OFFSET 0"
         }
-        let bits = 4 * parts.depth
+        let bits = parts.depth
         let numbers = wanted.map { position -> [UInt8] in
             var bytes: [UInt8] = []
             bytes.append(bigEndian: Int64(position.range) << Int64(bits) + Int64(position.bucket))
             return bytes
         }
         let array = "\(parameters.add(RangeColumn.array(of: BuiltIn.int8, numbers)))::pg_catalog.int8[]"
-        let children = (1 << (4 * parts.splits)) - 1
+        let children = (1 << parts.splits) - 1
         let child =
             parts.splits == 0
             ? "" : " + ((\(digests.hash.bucket) >> \(bits)) & \(children))"
+        let ranges = Set(wanted.map(\.range)).sorted()
+        let (from, range): (String, String)
+        if let column = digests.range, column.hasIndex, 4 * ranges.count <= parts.bounds.count {
+            let spans = try usable {
+                try column.rows(of: ranges, parts.bounds, &parameters) {
+                    "SELECT \(usedColumns), \($0) FROM \(rows($1))"
+                }
+            }
+            (from, range) = ("(\(spans)) AS \(plan.alias)", "dovetail_range")
+        } else {
+            (from, range) = (table, try self.range(parts, &parameters))
+        }
         // The place of a row's part among the wanted ones is sought first, and once.
         return """
-            SELECT ((dovetail_place - 1)::pg_catalog.int8 << \(4 * parts.splits))\(child) AS part\(words)\(others)
+            SELECT ((dovetail_place - 1)::pg_catalog.int8 << \(parts.splits))\(child) AS part\(words)\(others)
             FROM (
                 SELECT \(usedColumns), dovetail_place\(prepared)
                 FROM (
                     SELECT \(plan.alias).*, pg_catalog.width_bucket(dovetail_part, \(array)) AS dovetail_place
                     FROM (
-                        SELECT \(usedColumns), \(part(bits)) AS dovetail_part FROM \(table) OFFSET 0
+                        SELECT \(usedColumns), \(part(bits, range)) AS dovetail_part FROM \(from) OFFSET 0
                     ) AS \(plan.alias) OFFSET 0
                 ) AS \(plan.alias)
                 WHERE dovetail_place > 0 AND (\(array))[dovetail_place] = dovetail_part OFFSET 0
@@ -219,13 +237,24 @@ struct DigestReader {
             .map { "\(plan.alias).\($0.quotedIdentifier)" }.joined(separator: ", ")
     }
 
-    private func bounds(_ parts: KeyParts, _ parameters: inout ParameterList) throws -> RangeColumn.Bounds {
-        if parts.bounds.isEmpty { return RangeColumn.Bounds(range: "0", condition: nil) }
-        let wanted = parts.wanted.map { $0.map(\.range) }
-        do throws(UnusableBound) {
-            guard let range = digests.range else { throw UnusableBound() }
-            return try range.bounds(parts.bounds, wanted: wanted, &parameters)
-        } catch {
+    /// The table, with the condition of the view and another one.
+    private func rows(_ condition: String? = nil) -> String {
+        let conditions = [plan.condition, condition].compactMap(\.self)
+        return conditions.isEmpty
+            ? plan.facts.sql : "\(plan.facts.sql) WHERE \(conditions.joined(separator: " AND "))"
+    }
+
+    /// The number of a record's range.
+    private func range(_ parts: KeyParts, _ parameters: inout ParameterList) throws -> String {
+        if parts.bounds.isEmpty { return "0" }
+        return try usable { try digests.range?.range(parts.bounds, &parameters) }
+    }
+
+    private func usable<Result>(_ body: () throws -> Result?) throws -> Result {
+        do {
+            guard let result = try body() else { throw UnusableBound() }
+            return result
+        } catch is UnusableBound {
             throw plan.place.error(
                 .failed,
                 "table \(plan.facts.name) can't be cut at the bounds that were given: they are no keys of its first"

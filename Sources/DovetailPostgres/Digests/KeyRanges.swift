@@ -3,19 +3,21 @@ import Dovetail
 /// The column by which the ranges of keys are told apart: the first of the key, where PostgreSQL sorts it as we do.
 struct RangeColumn: Sendable {
     /// In which type bounds travel and are compared.
-    enum Kind: Sendable {
+    enum Kind {
         case int, decimal, text, uuid, bytes, date, time, timestamp, timestampWithZone
     }
 
     let kind: Kind
     /// The column as it is, which an index knows.
     private let plain: String
+    /// Whether an index leads to a few ranges. Those of texts are in the order of their collation.
+    let hasIndex: Bool
     /// The column in the type and the order of bounds.
     private let compared: String
 
     /// Nil where one range has to do. A timestamp that no canonical value reaches would be sorted otherwise; its column is
     /// looked at before (``DigestPlan``).
-    init?(_ column: ColumnPlan, name: String) {
+    init?(_ column: ColumnPlan, name: String, of table: TableFacts) {
         guard column.codec.change == .none, column.column.isNotNull else { return nil }
         plain = name
         switch column.column.form.rule {
@@ -36,6 +38,8 @@ struct RangeColumn: Sendable {
         case .timestampWithZone: (kind, compared) = (.timestampWithZone, name)
         default: return nil
         }
+        let constraints = [table.primaryKey] + table.uniqueKeys.map(\.columns)
+        hasIndex = kind != .text && constraints.contains { $0.first == column.column.name }
     }
 
     private var type: (name: String, number: UInt32) {
@@ -133,84 +137,69 @@ struct RangeColumn: Sendable {
 struct UnusableBound: Error {}
 
 extension RangeColumn {
-    /// Bounds as parameters of a statement.
-    struct Bounds {
-        /// The number of a key's range, `int4`.
-        let range: String
-        /// The condition that a key is in any of the wanted ranges, by an index where there is one.
-        let condition: String?
-    }
-
     /// Texts and numbers have no fixed place in an array, so each look goes through half of it.
     private static let shortArray = 32
-    private static let mostConditions = 256
     /// Beyond it, neighbouring integers are one `float8`.
     private static let exactFloats: Int64 = 1 << 53
 
-    /// - Parameters:
-    ///   - bounds: ascending.
-    ///   - wanted: the ranges, ascending, that ``Bounds/condition`` is about.
-    func bounds(
-        _ bounds: [RecordKey], wanted: [Int]?, _ parameters: inout ParameterList
-    ) throws(UnusableBound) -> Bounds {
-        var places: [Place] = []
-        for bound in bounds { places.append(try place(of: bound)) }
+    /// - Parameter bounds: ascending.
+    func range(_ bounds: [RecordKey], _ parameters: inout ParameterList) throws(UnusableBound) -> String {
         var values: [[UInt8]] = []
         var below = 0
-        for place in places {
-            switch place {
+        for bound in bounds {
+            switch try place(of: bound) {
             case .below: below += 1
             case .value(let bytes): values.append(bytes)
             case .above: break
             }
         }
         let range = expression(values, &parameters)
-        return Bounds(
-            range: below == 0 ? range : "(\(below) + \(range))",
-            condition: wanted.flatMap { condition(places, Self.joined($0), &parameters) })
+        return below == 0 ? range : "(\(below) + \(range))"
     }
 
-    /// Nil where there are so many ranges that looking at every row costs less than finding them.
-    private func condition(
-        _ places: [Place], _ wanted: [(first: Int, last: Int)], _ parameters: inout ParameterList
-    ) -> String? {
-        guard wanted.count <= Self.mostConditions else { return nil }
-        let name = kind == .text ? compared : plain
-        var conditions: [String] = []
-        for (first, last) in wanted {
+    /// The rows of some ranges, found by an index, each with the number of its range.
+    /// - Parameters:
+    ///   - wanted: the ranges, ascending.
+    ///   - rows: selects columns from the table under a condition.
+    func rows(
+        of wanted: [Int], _ bounds: [RecordKey], _ parameters: inout ParameterList,
+        selecting rows: (_ columns: String, _ condition: String?) -> String
+    ) throws(UnusableBound) -> String {
+        var selects: [String] = []
+        var inner: [(range: Int, from: [UInt8], to: [UInt8])] = []
+        for range in wanted {
             // Range r reaches from bound r - 1 to bound r.
-            let lower = first > 0 ? places[first - 1] : .below
-            let upper = last < places.count ? places[last] : .above
-            var parts: [String] = []
-            switch lower {
-            case .below: break
-            case .value(let bytes):
-                parts.append("\(name) >= \(parameters.add(.binary(bytes, type.number)))")
-            case .above: continue
-            }
-            switch upper {
-            case .below: continue
-            case .value(let bytes):
-                parts.append("\(name) < \(parameters.add(.binary(bytes, type.number)))")
-            case .above: break
-            }
-            if parts.isEmpty { return nil }
-            conditions.append("(\(parts.joined(separator: " AND ")))")
-        }
-        return conditions.isEmpty ? "false" : "(\(conditions.joined(separator: " OR ")))"
-    }
-
-    /// Neighbouring ranges as one: the first and the last of each group.
-    static func joined(_ ranges: [Int]) -> [(first: Int, last: Int)] {
-        var groups: [(first: Int, last: Int)] = []
-        for range in ranges {
-            if let last = groups.last?.last, range <= last + 1 {
-                groups[groups.count - 1].last = range
-            } else {
-                groups.append((range, range))
+            let from = range > 0 ? try place(of: bounds[range - 1]) : .below
+            let to = range < bounds.count ? try place(of: bounds[range]) : .above
+            let number = "'\(range)'::pg_catalog.int8 AS dovetail_range"
+            switch (from, to) {
+            case (.above, _), (_, .below): break
+            case (.below, .above): selects.append(rows(number, nil))
+            case (.below, .value(let to)):
+                selects.append(rows(number, "\(plain) < \(parameters.add(.binary(to, type.number)))"))
+            case (.value(let from), .above):
+                selects.append(rows(number, "\(plain) >= \(parameters.add(.binary(from, type.number)))"))
+            case (.value(let from), .value(let to)): inner.append((range, from, to))
             }
         }
-        return groups
+        if !inner.isEmpty {
+            let name = "::pg_catalog.\(type.name)[]"
+            let from = parameters.add(Self.array(of: type.number, inner.map(\.from))) + name
+            let to = parameters.add(Self.array(of: type.number, inner.map(\.to))) + name
+            let numbers = inner.map { String($0.range) }.joined(separator: ",")
+            let found = rows(
+                "dovetail_span.range AS dovetail_range",
+                "\(plain) >= dovetail_span.low AND \(plain) < dovetail_span.high")
+            selects.append(
+                """
+                SELECT dovetail_found.* FROM ROWS FROM (pg_catalog.unnest(\(from)), pg_catalog.unnest(\(to)),
+                    pg_catalog.unnest('{\(numbers)}'::pg_catalog.int8[])) AS dovetail_span (low, high, range)
+                    CROSS JOIN LATERAL (\(found) OFFSET 0) AS dovetail_found
+                """)
+        }
+        return selects.isEmpty
+            ? rows("'0'::pg_catalog.int8 AS dovetail_range", "false")
+            : selects.joined(separator: " UNION ALL ")
     }
 
     private func expression(_ values: [[UInt8]], _ parameters: inout ParameterList) -> String {
