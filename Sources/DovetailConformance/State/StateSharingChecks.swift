@@ -10,6 +10,9 @@ struct StateSharingChecks: StateSuite {
         StateStoreCheck(shared: "the lock of a job keeps out another process, and comes free with close") {
             try await StateSharingChecks().lockAcross($0)
         },
+        StateStoreCheck(shared: "asking who runs a job keeps no run from beginning") {
+            try await StateSharingChecks().asking($0)
+        },
         StateStoreCheck(shared: "the lock of a job is waited for") {
             try await StateSharingChecks().patience($0)
         },
@@ -59,6 +62,26 @@ struct StateSharingChecks: StateSuite {
         await looking.close()
         try await second.lock(as: other, patience: 0)
         await second.close()
+    }
+
+    func asking(_ harness: any StateStoreHarness) async throws {
+        guard let store = try await harness.open(), let looking = try await harness.openForReading() else {
+            return
+        }
+        let asking = Task {
+            while !Task.isCancelled {
+                _ = try await looking.lockState()
+                try await Task.sleep(for: .milliseconds(1))
+            }
+        }
+        for _ in 0..<200 {
+            try await store.lock(as: me, patience: 0)
+            await store.unlock()
+        }
+        asking.cancel()
+        _ = await asking.result
+        await looking.close()
+        await store.close()
     }
 
     func patience(_ harness: any StateStoreHarness) async throws {

@@ -124,7 +124,7 @@ struct JobMapper {
             guard let reason = both[side].readOnlyReason else { continue }
             report(
                 table, nil, "\(both[side].name) can't be written to on \(label(side)): \(reason)",
-                hint: "name the table behind it, or make the job one-way with direction: "
+                hint: "name another table, or make the job one-way with direction: "
                     + (side == .left ? "left-to-right" : "right-to-left"))
         }
         guard let left = file.left.source.resolvedPath, let right = file.right.source.resolvedPath,
