@@ -30,10 +30,19 @@ struct StateLock: Sendable {
         let owner: LockOwner
     }
 
-    /// Tries once.
+    /// Tries once, and again where the lock came free while it was asked who holds it.
     func take(_ session: Session, owner: LockOwner, store: String) throws -> Attempt {
-        let taken = try session.execute("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", [name])
-        guard taken.bool(0, 0) == true else { return .held(by: try holder(session)) }
+        var triesLeft = 5
+        while try session.execute("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", [name]).bool(0, 0)
+            != true
+        {
+            triesLeft -= 1
+            switch try state(session) {
+            case .held(let other): return .held(by: other)
+            case .free where triesLeft == 0: return .held(by: nil)
+            case .free: break
+            }
+        }
         do {
             let row = try session.execute(
                 """
