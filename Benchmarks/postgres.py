@@ -6,7 +6,8 @@ of docs/benchmarks.md.
 
 The cluster is a private one (script/postgres). The yardstick are two `COPY … TO STDOUT (FORMAT binary)` at once, by psql into
 /dev/null: the least that any comparison on the client has to wait for. Both take turns within one repetition, and the ratio is the
-median of the ratios of the repetitions. Bytes are counted by a relay between the command and the server's socket, in a
+median of the ratios of the repetitions. Where other programs share the machine, four processes get a larger share than two, so the
+time of the processors is told as well: of the server's processes and the client's together. Bytes are counted by a relay between the command and the server's socket, in a
 run of its own.
 """
 import argparse
@@ -58,7 +59,7 @@ class Cluster:
                               stdout=subprocess.PIPE, text=True).stdout.strip()
 
     def fill(self, name, rows, differing):
-        """Two databases: alike, but for evenly spread updates, deletes and inserts on the right."""
+        """Two databases: alike, but for evenly spread updates and deletes on the right."""
         self.sql("CREATE DATABASE %s_left" % name)
         self.sql(TABLE % rows, name + "_left")
         self.sql("CREATE DATABASE %s_right TEMPLATE %s_left" % (name, name))
@@ -72,6 +73,14 @@ class Cluster:
     def drop(self, name):
         for side in ("left", "right"):
             self.sql("DROP DATABASE %s_%s WITH (FORCE)" % (name, side))
+
+    def processor_seconds(self):
+        """Of all connections that have ended."""
+        with open(os.path.join(self.folder, "data/postmaster.pid")) as file:
+            server = int(file.readline())
+        with open("/proc/%d/stat" % server) as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
 
     def stop(self):
         subprocess.run([os.path.join(ROOT, "script/postgres"), "stop", self.folder], check=True)
@@ -124,34 +133,38 @@ class Bench:
     def __init__(self, cluster, dovetail, folder):
         self.cluster, self.dovetail, self.folder = cluster, dovetail, folder
 
+    def timed(self, commands, expected=(0,), cwd=None):
+        """Wall seconds, processor seconds with the server's, and peak megabytes of processes that run at once."""
+        servers = self.cluster.processor_seconds()
+        began = time.monotonic()
+        running = [subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+                   for command in commands]
+        used, peak = 0, 0
+        for process in running:
+            errors = process.stderr.read()
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            if process.returncode not in expected:
+                sys.exit("%s ended with %d: %s" % (process.args, process.returncode, errors.decode()))
+            used += usage.ru_utime + usage.ru_stime
+            peak = max(peak, usage.ru_maxrss / 1024)
+        wall = time.monotonic() - began
+        # A connection's process ends a moment after its client.
+        time.sleep(0.3)
+        return wall, used + self.cluster.processor_seconds() - servers, peak
+
     def copies(self, name):
         """Both tables at once, thrown away."""
-        began = time.monotonic()
-        running = [subprocess.Popen(["psql", "-qAtX", self.cluster.conninfo("%s_%s" % (name, side)),
-                                     "-c", "COPY things TO STDOUT (FORMAT binary)"], stdout=subprocess.DEVNULL)
-                   for side in ("left", "right")]
-        for process in running:
-            if process.wait():
-                sys.exit("a COPY failed")
-        return time.monotonic() - began
+        return self.timed([["psql", "-qAtX", self.cluster.conninfo("%s_%s" % (name, side)),
+                            "-c", "COPY things TO STDOUT (FORMAT binary)"] for side in ("left", "right")])
 
     def verify(self, name, expected, host=None):
-        """Seconds and peak megabytes of a whole process."""
         place = os.path.join(self.folder, name)
         os.makedirs(place, exist_ok=True)
         host = host or self.cluster.host
         with open(os.path.join(place, "job.yaml"), "w") as file:
             file.write(JOB % (name, host, self.cluster.port, name, host, self.cluster.port))
-        began = time.monotonic()
-        process = subprocess.Popen([self.dovetail, "verify", "--quiet", "job.yaml"], cwd=place,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        said, errors = process.stdout.read(), process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.monotonic() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != (3 if expected else 0):
-            sys.exit("verify ended with %d: %s %s" % (process.returncode, said.decode(), errors.decode()))
-        return seconds, usage.ru_maxrss / 1024
+        return self.timed([[self.dovetail, "verify", "--quiet", "job.yaml"]], (3,) if expected else (0,), place)
 
     def measure(self, name, expected, repeat):
         self.copies(name)
@@ -159,13 +172,14 @@ class Bench:
         pairs = []
         for turn in range(repeat):
             # Whoever comes second finds the machine as the first left it, so they change places.
-            if turn % 2:
-                found = self.verify(name, expected)
-                pairs.append((self.copies(name), *found))
-            else:
-                pairs.append((self.copies(name), *self.verify(name, expected)))
-        return (statistics.median(p[0] for p in pairs), statistics.median(p[1] for p in pairs),
-                statistics.median(p[1] / p[0] for p in pairs), max(p[2] for p in pairs))
+            first = self.verify(name, expected) if turn % 2 else None
+            copies = self.copies(name)
+            pairs.append((copies, first or self.verify(name, expected)))
+        median = statistics.median
+        return {
+            "copies": median(c[0] for c, _ in pairs), "verify": median(v[0] for _, v in pairs),
+            "ratio": median(v[0] / c[0] for c, v in pairs), "processor": median(v[1] / c[1] for c, v in pairs),
+            "peak": max(v[2] for _, v in pairs)}
 
     def traffic(self, name, expected):
         relay = Relay(self.cluster)
@@ -193,25 +207,28 @@ def main():
 def report(bench, options):
     version = bench.cluster.sql("SHOW server_version").split()[0]
     print("PostgreSQL %s, medians of %d\n" % (version, options.repeat))
-    print("| 1,000,000 rows a side | two COPYs | `verify` | ratio | bar | reach for |\n|---|---|---|---|---|---|")
+    print("| 1,000,000 rows a side | two COPYs | `verify` | ratio | processor time | bar | reach for |")
+    print("|---|---|---|---|---|---|---|")
     rows, memory, traffic = 1_000_000, 0, {}
     for name, differing, bar in (("same", 0, "≤ 0.9 × | 0.6 ×"), ("other", 1000, "≤ 1.5 × | 1.0 ×")):
         bench.cluster.fill(name, rows, differing)
-        copies, seconds, ratio, peak = bench.measure(name, differing, options.repeat)
-        memory = max(memory, peak)
-        traffic[name] = bench.traffic(name, differing)
+        found = bench.measure(name, differing, options.repeat)
+        memory = max(memory, found["peak"])
+        traffic[name] = bench.traffic(name, differing) / 1e6
         what = "nothing different" if not differing else "%.1f %% different" % (100 * differing / rows)
-        print("| %s | %.2f s | %.2f s | **%.2f ×** | %s |" % (what, copies, seconds, ratio, bar), flush=True)
+        print("| %s | %.2f s | %.2f s | **%.2f ×** | %.2f × | %s |" % (
+            what, found["copies"], found["verify"], found["ratio"], found["processor"], bar), flush=True)
         bench.cluster.drop(name)
-    print("| bytes from the servers, nothing different | | %.2f MB | | | |" % (traffic["same"] / 1e6))
-    print("| bytes from the servers, 1,000 rows different | | **%.2f MB** | | ≤ 1.4 MB | 0.6 MB |" % (traffic["other"] / 1e6))
-    print("| peak memory of the command | | %.0f MB | | | |\n" % memory)
-    print("| rows a side | two COPYs s | `verify` s | ratio | µs a row |\n|---|---|---|---|---|")
+    print("| bytes from the servers, nothing different | | %.2f MB | | | | |" % traffic["same"])
+    print("| bytes from the servers, 1,000 rows different | | **%.2f MB** | | | ≤ 1.4 MB | 0.6 MB |" % traffic["other"])
+    print("| peak memory of the command | | %.0f MB | | | | |\n" % memory)
+    print("| rows a side | two COPYs s | `verify` s | ratio | µs a row | peak MB |\n|---|---|---|---|---|---|")
     for rows in options.rows or GROWTH:
         bench.cluster.fill("grown", rows, 0)
-        copies, seconds, ratio, _ = bench.measure("grown", 0, max(1, options.repeat - 2))
-        print("| {:,} | {:.3f} | {:.3f} | {:.2f} | {:.2f} |".format(rows, copies, seconds, ratio, seconds / rows * 1e6),
-              flush=True)
+        found = bench.measure("grown", 0, max(1, options.repeat - 2))
+        print("| {:,} | {:.3f} | {:.3f} | {:.2f} | {:.2f} | {:.0f} |".format(
+            rows, found["copies"], found["verify"], found["ratio"], found["verify"] / rows * 1e6, found["peak"]),
+            flush=True)
         bench.cluster.drop("grown")
 
 

@@ -9,7 +9,7 @@ struct DigestSearch {
     let views: Sides<TableView>
     let observations: Sides<any DigestingObservation>
     /// How many ranges the first level has: enough that a range has a few hundred records of a million.
-    var rangeCount = 4096
+    var rangeCount = 8192
     /// Up to this many records of a side in an average part, their own digests cost less than another level.
     var leafSize = 4
     /// How many parts an answer may have, unless that would be less than eight of each.
