@@ -29,7 +29,7 @@ struct FaultyReplica: Replica {
         // A repeated insert without a key is a second record; no line repeats what it can't recognise.
         let mayRepeat = writes.allSatisfy { $0.key != nil }
         let world = faults.world
-        let entries = world.ledger.journalled[side]
+        let entries = world.ledger.journalled(writes, side)
         let result = try await faults.call(
             "apply \(writes.count) to \(view.table)", mayRepeat: mayRepeat
         ) {

@@ -68,7 +68,7 @@ struct FaultyStateStore: StateStore {
     }
 
     func journal(_ entries: [JournalEntry], run: Int64) async throws {
-        for side in Side.allCases { world.ledger.journalled[side] = entries.filter { $0.side == side } }
+        world.ledger.journals(entries)
         for entry in entries { world.check(entry, life: faults.life) }
         try await faults.call("journal \(entries.count)", mayBeFull: true) {
             try await inner.journal(entries, run: run)

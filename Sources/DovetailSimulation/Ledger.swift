@@ -24,8 +24,9 @@ struct Ledger {
     private(set) var deleted = Sides<[String: Set<RecordKey>]>(left: [:], right: [:])
     /// Tokens that were decided against, and that the history therefore has to show.
     private(set) var overruled: Set<String> = []
-    /// The writes that were journalled last, in the order in which they are sent.
-    var journalled = Sides<[JournalEntry]>(left: [], right: [])
+    /// The writes that were journalled last, chunk by chunk, in the order in which they are sent: the next chunk is
+    /// journalled while one is sent.
+    private var journals = Sides<[[JournalEntry]]>(left: [], right: [])
     /// Records with a write whose answer was lost, and of these the ones a user changed since then.
     private(set) var unanswered: Set<Place> = []
     /// What a side itself calls such a record.
@@ -112,6 +113,31 @@ struct Ledger {
             relearnt?[Place(table: table, key: base.key)] = keys(table, base)
         }
         for (table, key) in memory.gone { relearnt?[Place(table: table, key: key)] = nil }
+    }
+
+    /// A chunk of writes is about to be journalled.
+    mutating func journals(_ entries: [JournalEntry]) {
+        for side in Side.allCases {
+            journals[side].append(entries.filter { $0.side == side })
+            journals[side].removeFirst(max(0, journals[side].count - 3))
+        }
+    }
+
+    /// What was journalled of these writes; nothing when they were not.
+    func journalled(_ writes: [ReplicaWrite], _ side: Side) -> [JournalEntry] {
+        journals[side].last { chunk in
+            chunk.count == writes.count
+                && zip(chunk, writes).allSatisfy { entry, write in
+                    entry.verb == write.write.verb && entry.after == write.write.result
+                        && entry.seen[side]?.fields == write.expected
+                        && (write.key == nil || write.key == entry.seen[side]?.key ?? entry.key)
+                }
+        } ?? []
+    }
+
+    /// Whether the chunk that was journalled last writes a record on this side.
+    func isJournalled(_ table: String, _ key: RecordKey, on side: Side) -> Bool {
+        journals[side].last?.contains { $0.table == table && $0.key == key } ?? false
     }
 
     /// The memory took in what a run is about to write: where the answer is lost, that stands in for an agreement.

@@ -165,9 +165,7 @@ extension World {
     func check(_ entry: JournalEntry, life: Life) {
         guard let table = jobTable(entry.table) else { return }
         // Where one side's write may fail and the other's not, half a merge is no conflict of users.
-        if ledger.journalled[entry.side.other].contains(where: {
-            $0.table == entry.table && $0.key == entry.key
-        }) {
+        if ledger.isJournalled(entry.table, entry.key, on: entry.side.other) {
             ledger.doubt(entry.table, entry.key)
         }
         for side in Side.allCases {

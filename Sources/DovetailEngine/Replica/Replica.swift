@@ -57,7 +57,7 @@ public protocol Replica: Sendable {
 
 extension Replica {
     /// Enough that a transaction's cost is spread, few enough that a batch's records take little memory.
-    public var batchSize: Int { 16384 }
+    public var batchSize: Int { 8192 }
 }
 
 /// One consistent look at a replica.

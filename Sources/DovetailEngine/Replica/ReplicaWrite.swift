@@ -46,6 +46,10 @@ public struct ApplyResult: Sendable, Hashable {
     public var outcomes: [WriteOutcome]
     /// The table's feed just before and just after the batch, when nothing else can have come between.
     public var feed: FeedRange?
+    /// The outcomes say how the records stood at the end of the transaction that wrote them, and it has been
+    /// committed: nothing that runs by itself can have changed them since. Read again they would only tell what others
+    /// did, which the next run sees as a change. False where the store can't tell; then what was written is read again.
+    public var isProven: Bool
 
     public struct FeedRange: Sendable, Hashable {
         public var before: FeedCursor
@@ -57,8 +61,9 @@ public struct ApplyResult: Sendable, Hashable {
         }
     }
 
-    public init(outcomes: [WriteOutcome], feed: FeedRange? = nil) {
+    public init(outcomes: [WriteOutcome], feed: FeedRange? = nil, isProven: Bool = false) {
         self.outcomes = outcomes
+        self.isProven = isProven
         self.feed = feed
     }
 }

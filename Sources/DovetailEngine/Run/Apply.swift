@@ -25,6 +25,8 @@ struct Applier {
     var done: [String: Int] = [:]
     /// What waited for a person before the run.
     let known: KnownUnsettled
+    /// Tables whose records have no key in common.
+    let linkedTables: Set<String>
     /// Whether the run changed or learnt anything that was not known before it.
     var hasNews = false
 
@@ -33,6 +35,7 @@ struct Applier {
         chunkSize: Int, known: KnownUnsettled, events: @escaping EventHandler
     ) {
         self.known = known
+        linkedTables = Set(job.tables.filter { $0.schema.identity == .content }.map(\.schema.name))
         self.chunkSize = chunkSize
         self.cursors = cursors
         self.job = job
@@ -78,19 +81,7 @@ struct Applier {
         }
     }
 
-    mutating func pass(_ plan: PlannedTable, deletes: Bool) async throws {
-        var reader = try plan.spool.reader()
-        let name = plan.table.schema.name
-        while true {
-            let chunk = try reader.next(chunkSize) { $0.deletes == deletes }
-            if chunk.isEmpty { break }
-            try await apply(chunk, of: plan.table, isRetry: false)
-            done[name, default: 0] += chunk.count
-            events(.applying(table: name, done: done[name] ?? 0, of: plan.spool.count))
-        }
-    }
-
-    /// One chunk of one table, whole.
+    /// One chunk of one table, whole. A pass goes through its chunks by ``pass(_:deletes:)``.
     mutating func apply(_ entries: [PlanEntry], of table: JobTable, isRetry: Bool) async throws {
         try Task.checkCancellation()
         var memory = Memory()
@@ -100,19 +91,19 @@ struct Applier {
         }
         let standing = kind == .undo ? try await forget(sending, table) : nil
         let (outcomes, failure) = try await send(sending, table, standing)
-        for (entry, outcome) in zip(sending, outcomes) {
-            // When one side failed, what the other answered is known all the same.
-            let isAnswered = Side.allCases.allSatisfy { outcome[$0] != nil || entry.write(on: $0) == nil }
-            guard isAnswered else { continue }
+        for (entry, outcome) in zip(sending, outcomes) where entry.isAnswered(by: outcome) {
             try learn(entry, outcome, table, isRetry, into: &memory)
             if let standing { recall(standing, entry, outcome, into: &memory) }
         }
-        if !memory.isEmpty {
-            hasNews = hasNews || known.hasNews(memory)
-            try await state.remember(memory, run: run)
-            events(.remembered(records: memory.agreed.count + memory.gone.count))
-        }
+        try await remember(memory)
         if let failure { throw failure }
+    }
+
+    mutating func remember(_ memory: Memory) async throws {
+        guard !memory.isEmpty else { return }
+        hasNews = hasNews || known.hasNews(memory)
+        try await state.remember(memory, run: run)
+        events(.remembered(records: memory.agreed.count + memory.gone.count))
     }
 
     /// Deals with everything that needs no write; returns the entries that do.
@@ -209,19 +200,31 @@ struct Applier {
     mutating func send(
         _ entries: [PlanEntry], _ table: JobTable, _ standing: Standing? = nil
     ) async throws -> (outcomes: [Sides<WriteOutcome?>], failure: (any Error)?) {
-        var outcomes = entries.map { _ in Sides<WriteOutcome?>(left: nil, right: nil) }
-        let batches = Sides(
+        let batches = batches(entries, table, standing)
+        // Invariant: what was sent is journalled first, so that an answer that never comes can be found again.
+        try await journal(batches)
+        let answers = await Sender(job: job, events: events).send(batches, table)
+        return note(answers, to: batches, of: entries.count, table)
+    }
+
+    func batches(_ entries: [PlanEntry], _ table: JobTable, _ standing: Standing?) -> Sides<WriteBatch> {
+        Sides(
             left: WriteBatch(entries, .left, table, standing),
             right: WriteBatch(entries, .right, table, standing))
-        guard !batches.left.writes.isEmpty || !batches.right.writes.isEmpty else { return (outcomes, nil) }
-        // Invariant: what was sent is journalled first, so that an answer that never comes can be found again.
-        try await state.journal(batches.left.journal + batches.right.journal, run: run)
+    }
 
-        let sender = Sender(job: job, events: events)
-        async let left = sender.send(batches.left, .left, table)
-        async let right = sender.send(batches.right, .right, table)
-        // Both are waited for, even when one fails: nothing of this run is under way afterwards.
-        let answers = Sides(left: await left, right: await right)
+    func journal(_ batches: Sides<WriteBatch>) async throws {
+        let entries = batches.left.journal + batches.right.journal
+        if !entries.isEmpty { try await state.journal(entries, run: run) }
+    }
+
+    /// Brings answers into the order of the entries, and moves the feeds past our own writes.
+    mutating func note(
+        _ answers: Sides<Result<ApplyResult, any Error>>, to batches: Sides<WriteBatch>, of count: Int,
+        _ table: JobTable
+    ) -> (outcomes: [Sides<WriteOutcome?>], failure: (any Error)?) {
+        var outcomes = Array(repeating: Sides<WriteOutcome?>(left: nil, right: nil), count: count)
+        guard !batches.left.writes.isEmpty || !batches.right.writes.isEmpty else { return (outcomes, nil) }
         var failure: (any Error)?
         for side in Side.allCases {
             let answer: ApplyResult
@@ -239,9 +242,12 @@ struct Applier {
                 cursors[table.schema.name]?[side] = range.after
             }
         }
-        let written = (batches.left.writes + batches.right.writes).compactMap(\.key)
-        cursors[table.schema.name] = cursors[table.schema.name]?.map { cursor in
-            cursor.flatMap { DigestFeed.cursor($0, noting: written) }
+        // Only what counts up digests has to know which keys were written.
+        if let known = cursors[table.schema.name], known.left != nil || known.right != nil {
+            let written = (batches.left.writes + batches.right.writes).compactMap(\.key)
+            cursors[table.schema.name] = known.map { cursor in
+                cursor.flatMap { DigestFeed.cursor($0, noting: written) }
+            }
         }
         return (outcomes, failure)
     }

@@ -42,11 +42,15 @@ struct TableOrder {
 struct MissingParents {
     private var keys: [Side: [String: Set<RecordKey>]] = [:]
 
+    /// Whether nothing was ever noted.
+    var isEmpty: Bool { keys.isEmpty }
+
     mutating func note(_ table: String, _ key: RecordKey, on side: Side) {
         keys[side, default: [:]][table, default: []].insert(key)
     }
 
     mutating func found(_ table: String, _ key: RecordKey, on side: Side) {
+        if keys.isEmpty { return }
         keys[side]?[table]?.remove(key)
     }
 

@@ -207,7 +207,7 @@ extension Applier {
 
     /// The base of a record of which both sides were proven to hold this.
     private func agreement(_ left: Record, _ right: Record, _ table: String) -> BaseRecord {
-        let isLinked = job.table(table)?.schema.identity == .content
+        let isLinked = linkedTables.contains(table)
         return BaseRecord(
             key: left.key, left: left.fields, right: right.fields, leftLocator: left.locator,
             rightLocator: isLinked ? right.key.bytes : right.locator)

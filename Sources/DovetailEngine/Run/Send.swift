@@ -5,7 +5,18 @@ struct Sender {
     let job: SyncJob
     let events: EventHandler
 
-    func send(_ batch: WriteBatch, _ side: Side, _ table: JobTable) async -> Result<ApplyResult, any Error> {
+    /// Sends to both sides at once. Both are waited for, even when one fails: nothing of it is under way afterwards.
+    func send(
+        _ batches: Sides<WriteBatch>, _ table: JobTable
+    ) async -> Sides<Result<ApplyResult, any Error>> {
+        async let left = send(batches.left, .left, table)
+        async let right = send(batches.right, .right, table)
+        return Sides(left: await left, right: await right)
+    }
+
+    private func send(
+        _ batch: WriteBatch, _ side: Side, _ table: JobTable
+    ) async -> Result<ApplyResult, any Error> {
         guard !batch.writes.isEmpty else { return .success(ApplyResult(outcomes: [])) }
         do {
             let replica = job.replicas[side]
@@ -16,6 +27,7 @@ struct Sender {
                     .failed, replica: replica.name,
                     "it answered \(answer.outcomes.count) of \(batch.writes.count) writes; run again")
             }
+            if answer.isProven { return .success(answer) }
             let outcomes = try await verify(batch, answer.outcomes, side, view)
             return .success(ApplyResult(outcomes: outcomes, feed: answer.feed))
         } catch {
@@ -66,7 +78,7 @@ struct Sender {
 }
 
 /// The writes of a chunk on one side.
-struct WriteBatch {
+struct WriteBatch: Sendable {
     var writes: [ReplicaWrite] = []
     var journal: [JournalEntry] = []
     /// The entry that each write belongs to.
@@ -74,6 +86,10 @@ struct WriteBatch {
 
     init(_ entries: [PlanEntry], _ side: Side, _ table: JobTable, _ standing: Standing?) {
         let assignsKeys = table.schema.identity == .content
+        guard entries.contains(where: { $0.write(on: side) != nil }) else { return }
+        writes.reserveCapacity(entries.count)
+        journal.reserveCapacity(entries.count)
+        indices.reserveCapacity(entries.count)
         for (index, entry) in entries.enumerated() {
             guard case .write(let writes, let decided) = entry.decision, let write = writes[side] else {
                 continue

@@ -1,6 +1,12 @@
 import Dovetail
 
 extension PlanEntry {
+    /// Whether every side that it writes to has answered. When one side failed, what the other answered is known all the
+    /// same.
+    func isAnswered(by outcomes: Sides<WriteOutcome?>) -> Bool {
+        Side.allCases.allSatisfy { outcomes[$0] != nil || write(on: $0) == nil }
+    }
+
     /// Whether the entry deletes anything; such entries come last.
     var deletes: Bool { write(on: .left) == .delete || write(on: .right) == .delete }
 
