@@ -45,6 +45,18 @@ public struct PackedRecord: Sendable, Hashable {
         return slices
     }
 
+    /// Where the packed field that begins at `start` ends, in the bytes of a record; nil when they are damaged.
+    @inlinable
+    public static func end(ofFieldAt start: Int, in bytes: UnsafeRawBufferPointer) -> Int? {
+        guard start < bytes.count else { return nil }
+        if let size = PackedLayout.fixedPayload(of: bytes[start]) {
+            return start + 1 + size <= bytes.count ? start + 1 + size : nil
+        }
+        guard start + 5 <= bytes.count else { return nil }
+        let count = Int(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: start + 1, as: UInt32.self)))
+        return start + 5 + count <= bytes.count ? start + 5 + count : nil
+    }
+
     /// The value of field `index`.
     /// - Throws: ``PackingError`` when there is no such field.
     public func value(at index: Int) throws -> Value {

@@ -33,18 +33,26 @@ final class ApplyWrites {
                     + " its owner can GRANT SELECT ON \(plan.facts.sql)")
         }
         finder = RecordFinder(plan: plan, session: session)
+        let hasStandIns = plan.columns.contains {
+            $0.column.isNotNull && !$0.column.isGenerated && ($0.column.hasDefault || $0.column.isIdentity)
+        }
+        plainInsert =
+            hasStandIns ? nil : plan.columns.indices.filter { !plan.columns[$0].column.isGenerated }
         outcomes = Array(repeating: nil, count: writes.count)
         isMade = Array(repeating: false, count: writes.count)
     }
 
     func run() throws -> [WriteOutcome] {
-        var left = Array(writes.indices)
+        var left = try DirectWrites(self)?.make() ?? Array(writes.indices)
         // Two writes about one record come one after the other.
         while !left.isEmpty { left = try round(left) }
         try readAgain()
         try SequenceUpkeep(plan, session).move(past: inserted)
         return outcomes.map { $0 ?? .overtaken }
     }
+
+    /// Whether nothing that runs by itself can have changed the records after they were given back.
+    var isProven: Bool { !traits.changesAfterwards && !traits.hasRules }
 
     /// The records that were inserted, as they are now.
     private var inserted: some Sequence<Record> {
@@ -99,8 +107,7 @@ final class ApplyWrites {
         let numbers = stage.rows.indices.filter { refused[$0] == nil }
         if !numbers.isEmpty {
             // Defaults and triggers are the user's, and mean the user's day and way to write it.
-            let names = SessionSettings.reading.map(\.name)
-            try session.run(names.map { "SET LOCAL \($0) TO DEFAULT" }.joined(separator: "; "))
+            try session.run(SessionSettings.users)
             try PendingWrites(self).make(stage.sets(numbers))
             try session.execute(SessionSettings.sql(locally: true))
         }
@@ -191,6 +198,13 @@ final class ApplyWrites {
     }
 
     private func insertForm(_ record: PackedRecord, _ key: RecordKey?) throws -> WriteStage.Form {
+        let withID = plan.view.schema.identity == .id && key != nil && plan.keyFields == [nil]
+        return .insert(try insertedFields(record), withID: withID)
+    }
+
+    /// The fields that an insert names.
+    private func insertedFields(_ record: PackedRecord) throws -> [Int] {
+        if let plainInsert { return plainInsert }
         let slices = try record.slices()
         var fields: [Int] = []
         for (field, plan) in plan.columns.enumerated() where !plan.column.isGenerated {
@@ -199,9 +213,30 @@ final class ApplyWrites {
             if isNull, plan.column.isNotNull, plan.column.hasDefault || plan.column.isIdentity { continue }
             fields.append(field)
         }
-        let withID = plan.view.schema.identity == .id && key != nil && plan.keyFields == [nil]
-        return .insert(fields, withID: withID)
+        return fields
     }
+
+    /// Inserts that one `COPY` can make.
+    struct DirectInsert: Hashable {
+        let fields: [Int]
+        /// With the id from the key, where it is no field.
+        let withID: Bool
+    }
+
+    func directInsert(_ record: PackedRecord) throws -> DirectInsert {
+        DirectInsert(
+            fields: try insertedFields(record),
+            withID: plan.view.schema.identity == .id && plan.keyFields == [nil])
+    }
+
+    /// Notes a write that was made without looking first.
+    func note(_ record: Record?, of index: Int) {
+        outcomes[index] = .applied(record)
+        isMade[index] = true
+    }
+
+    /// All fields that an insert may name, where no default stands in for a null.
+    private let plainInsert: [Int]?
 
     private static let null = PackedRecord(CollectionOfOne(Value.null)).bytes
 

@@ -53,7 +53,8 @@ struct PendingWrites {
         }
     }
 
-    private func guarded(_ body: () throws -> Void) throws -> PostgresFailure? {
+    /// Makes everything that `body` does, or nothing of it; nil when it went through.
+    func guarded(_ body: () throws -> Void) throws -> PostgresFailure? {
         try batch.session.run("SAVEPOINT dovetail_writes; SET CONSTRAINTS ALL DEFERRED")
         do {
             try body()

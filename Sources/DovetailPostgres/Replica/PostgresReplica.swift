@@ -56,7 +56,8 @@ public final class PostgresReplica: Replica {
         return try await writing { session, server in
             try ApplyTransaction.prepare(session, lockTimeout: lockTimeout)
             let plan = try ViewPlan(session, view, server: server, place: place)
-            return ApplyResult(outcomes: try ApplyWrites(plan, session, writes).run())
+            let batch = try ApplyWrites(plan, session, writes)
+            return ApplyResult(outcomes: try batch.run(), isProven: batch.isProven)
         }
     }
 

@@ -145,21 +145,7 @@ final class WriteStage {
         case .update(let written): fields = written
         case .insert(let written, let id): (fields, withID) = (written, id)
         }
-        guard let slices = try? row.record?.slices() ?? [] else {
-            throw UnstorableValue(reason: "the record is damaged")
-        }
-        var next = 0
-        for column in plan.columns.indices {
-            guard next < fields.count, fields[next] == column else {
-                encoder.putNull()
-                continue
-            }
-            guard column < slices.count else {
-                throw UnstorableValue(reason: "the record has too few fields")
-            }
-            try encoder.put(packed: slices[column], column: column)
-            next += 1
-        }
+        try encoder.put(row.record ?? PackedRecord(bytes: []), fields, among: Array(plan.columns.indices))
         guard idColumn != nil else { return }
         if withID, let values = try? row.key?.values(), values.count == 1 {
             try encoder.put(values[0], column: plan.columns.count)

@@ -11,7 +11,7 @@ struct GeometryForm: ~Copyable {
 
     deinit { base.deallocate() }
 
-    private static let sridFlag: UInt32 = 0x2000_0000
+    static let sridFlag: UInt32 = 0x2000_0000
     private static let dimensionFlags: UInt32 = 0xc000_0000
 
     /// Appends a geometry in its canonical form; what can't be read as one is kept as bytes.
@@ -78,6 +78,12 @@ struct GeometryForm: ~Copyable {
 
     /// The type of canonical well-known binary: its kind, and 1000 for Z and 2000 for M.
     static func code(_ wkb: UnsafeRawBufferPointer) -> UInt32 { wkb.count >= 5 ? word(wkb, 1) : 0 }
+
+    /// The code of a type without Z and M, 0 for any; nil for a type beyond those of simple features.
+    static func planarCode(of name: String) -> UInt32? {
+        if name == "GEOMETRY" { return 0 }
+        return names[1...7].firstIndex(of: name).map { UInt32($0) }
+    }
 
     static func typeName(_ code: UInt32) -> String {
         let kind = Int(code % 1000)

@@ -5,12 +5,14 @@ import Dovetail
 /// A row is built whole before any of it is sent, so that a record that is refused leaves nothing behind.
 struct RowEncoder {
     private let encoders: [ValueEncoder]
+    private let plain: [PlainColumn]
     /// The row at hand: the number of fields, then each with its length.
     private(set) var row: [UInt8] = []
 
     /// - Parameter table: the table's name, for refusals.
     init(_ columns: [ColumnPlan], table: String) {
         encoders = columns.map { ValueEncoder(plan: $0, table: table) }
+        plain = columns.map { PlainColumn($0) }
     }
 
     /// Begins a row of so many fields.
@@ -45,7 +47,65 @@ struct RowEncoder {
         try encoders[index].append(value, to: &row)
     }
 
-    /// The same from packed bytes, as ``PackedRecord/slices()`` gives them.
+    /// The values of these fields of a record, and null for the others among `all`; both ascending.
+    mutating func put(_ record: PackedRecord, _ fields: [Int], among all: [Int]) throws(UnstorableValue) {
+        var walk = Walk()
+        while true {
+            let stop = record.bytes.withUnsafeBytes { pass($0, &walk, fields, all) }
+            switch stop {
+            case .end: return
+            case .careful(let range, let column): try put(packed: record.bytes[range], column: column)
+            case .tooShort: throw UnstorableValue(reason: "the record has too few fields")
+            }
+        }
+    }
+
+    /// Where in a record an encoder stands.
+    private struct Walk {
+        var field = 0
+        var start = 0
+        /// How many of the fields are put, and of all.
+        var done = 0
+        var passed = 0
+    }
+
+    private enum Stop {
+        case end, tooShort
+        /// This value is not plain.
+        case careful(Range<Int>, column: Int)
+    }
+
+    private mutating func pass(
+        _ bytes: UnsafeRawBufferPointer, _ walk: inout Walk, _ fields: [Int], _ all: [Int]
+    ) -> Stop {
+        while walk.passed < all.count {
+            let column = all[walk.passed]
+            guard walk.done < fields.count, fields[walk.done] == column else {
+                putNull()
+                walk.passed += 1
+                continue
+            }
+            while walk.field < column {
+                guard let end = PackedRecord.end(ofFieldAt: walk.start, in: bytes) else { return .tooShort }
+                walk.start = end
+                walk.field += 1
+            }
+            guard let end = PackedRecord.end(ofFieldAt: walk.start, in: bytes) else { return .tooShort }
+            let range = walk.start..<end
+            walk.start = end
+            walk.field += 1
+            walk.done += 1
+            walk.passed += 1
+            if bytes[range.lowerBound] == Self.null {
+                putNull()
+            } else if !plain[column].append(UnsafeRawBufferPointer(rebasing: bytes[range]), to: &row) {
+                return .careful(range, column: column)
+            }
+        }
+        return .end
+    }
+
+    /// A value from packed bytes, as ``PackedRecord/slices()`` gives them.
     mutating func put(packed: ArraySlice<UInt8>, column index: Int) throws(UnstorableValue) {
         let encoder = encoders[index]
         if packed.first == Self.text, encoder.takesPlainTexts {
@@ -61,6 +121,7 @@ struct RowEncoder {
         try encoder.append(value, to: &row)
     }
 
+    private static let null = PackedRecord(CollectionOfOne(Value.null)).bytes.first
     private static let decimal = PackedRecord(CollectionOfOne(Value.decimal(.zero))).bytes.first
     private static let text = PackedRecord(CollectionOfOne(Value.text(""))).bytes.first
 }

@@ -11,6 +11,11 @@ enum SessionSettings {
         ("xmloption", "content"),
     ]
 
+    /// Puts them back to what the user has, until the transaction ends or they are set again.
+    static var users: String {
+        reading.map { "SET LOCAL \($0.name) TO DEFAULT" }.joined(separator: "; ")
+    }
+
     /// One statement that sets them all; `locally`: until the transaction ends.
     static func sql(locally: Bool = false) -> String {
         let calls = reading.map { "pg_catalog.set_config('\($0.name)', '\($0.value)', \(locally))" }
