@@ -40,10 +40,18 @@ struct BaseTable {
         let update = try StateStatement(
             db, "UPDATE \(name) SET left = ?2, rest = ?3, link = ?4 WHERE key = ?1")
         var added = 0
+        // What the record before was, new or known, the next one mostly is too.
+        var isKnown = false
         for record in records {
+            if isKnown {
+                try bind(record, to: update)
+                try update.run()
+                if db.changesCount > 0 { continue }
+            }
             try bind(record, to: insert)
             try insert.run()
-            if db.changesCount > 0 {
+            isKnown = db.changesCount == 0
+            if !isKnown {
                 added += 1
             } else {
                 try bind(record, to: update)

@@ -16,7 +16,15 @@ struct Journal {
 
     func holds(_ run: Int64) throws -> Bool { try generation(of: run) != nil }
 
-    func append(_ entries: [JournalEntry], run: Int64) throws {
+    /// Whether any entry has no outcome.
+    func hasIntents() throws -> Bool {
+        try Bool.fetchOne(
+            db, sql: "SELECT EXISTS (SELECT 1 FROM changes INDEXED BY open_places WHERE outcome = 'open')")
+            == true
+    }
+
+    func append(_ entries: [JournalEntry], run: Int64, places: inout JournalPlaces) throws {
+        places.tidy()
         let last = try Int64.fetchOne(
             db, sql: "SELECT max(place) FROM changes WHERE place >= ? AND place < ?",
             arguments: [run << 32, (run + 1) << 32])
@@ -36,6 +44,7 @@ struct Journal {
             try insert.bind(table.layout, at: 6)
             try insert.bind(entry.stateBytes, at: 7)
             try insert.run()
+            places.append(entry.key, entry.side, table: table.id, at: place)
             place += 1
         }
     }
@@ -46,7 +55,7 @@ struct Journal {
     }
 
     /// Notes outcomes, and closes what older runs left open about records that agree now.
-    func note(_ memory: Memory, run: Int64) throws {
+    func note(_ memory: Memory, run: Int64, places: inout JournalPlaces) throws {
         var ids: [String: Int64] = [:]
         func id(_ table: String) throws -> Int64? {
             if let known = ids[table] { return known }
@@ -73,10 +82,35 @@ struct Journal {
             try statement.bind(before, at: 6)
             try statement.run()
         }
+        // Places that follow each other and have the same outcome are closed together. Entries that are not there after
+        // all, because their transaction was rolled back, are looked for by their keys.
+        var spans: [Span?] = [nil, nil]
+        let closeAll = try StateStatement(
+            db, "UPDATE changes SET outcome = ? WHERE outcome = 'open' AND place BETWEEN ? AND ?")
+        func close(_ span: Span, _ side: Side) throws {
+            try closeAll.bind(span.outcome.rawValue, at: 1)
+            try closeAll.bind(span.first, at: 2)
+            try closeAll.bind(span.first + Int64(span.keys.count) - 1, at: 3)
+            try closeAll.run()
+            guard db.changesCount < span.keys.count else { return }
+            for key in span.keys { try close(span.table, key, side, span.outcome, nil, before: end) }
+        }
         for outcome in memory.outcomes where outcome.outcome != .open {
             guard let table = try id(outcome.table) else { continue }
-            try close(table, outcome.key, outcome.side, outcome.outcome, outcome.reason, before: end)
+            let side = outcome.side
+            let number = side == .left ? 0 : 1
+            guard outcome.reason == nil, let place = places.take(outcome.key, side, table: table) else {
+                // The first outcome of an entry counts.
+                if let span = spans[number] { try close(span, side) }
+                spans[number] = nil
+                try close(table, outcome.key, side, outcome.outcome, outcome.reason, before: end)
+                continue
+            }
+            if spans[number]?.add(outcome.key, at: place, table: table, outcome.outcome) == true { continue }
+            if let span = spans[number] { try close(span, side) }
+            spans[number] = Span(table: table, outcome: outcome.outcome, first: place, keys: [outcome.key])
         }
+        for (side, span) in zip(Side.allCases, spans) { if let span { try close(span, side) } }
         let oldest = try Int64.fetchOne(
             db, sql: "SELECT min(place) FROM changes INDEXED BY open_places WHERE outcome = 'open'")
         guard let oldest, oldest < run << 32 else { return }
@@ -86,6 +120,23 @@ struct Journal {
             for side in Side.allCases {
                 try close(table, key, side, .already, ChangeOutcome.interruptedReason, before: run << 32)
             }
+        }
+    }
+
+    /// Entries of consecutive places with one outcome.
+    private struct Span {
+        let table: Int64
+        let outcome: ChangeOutcome
+        let first: Int64
+        var keys: [RecordKey]
+
+        /// False when the place is not the next one.
+        mutating func add(_ key: RecordKey, at place: Int64, table: Int64, _ outcome: ChangeOutcome) -> Bool {
+            guard table == self.table, outcome == self.outcome, place == first + Int64(keys.count) else {
+                return false
+            }
+            keys.append(key)
+            return true
         }
     }
 

@@ -2,6 +2,7 @@ public import Dovetail
 public import DovetailEngine
 import Foundation
 import GRDB
+import Synchronization
 
 extension SQLiteStateStore {
     public func load() async throws -> JobState {
@@ -9,7 +10,9 @@ extension SQLiteStateStore {
     }
 
     public func begin(_ run: RunStart) async throws -> Int64 {
-        try await write(durable: true) { db in
+        try await write(durable: true) { [self] db in
+            let isOpen = try Journal(db).hasIntents()
+            places.withLock { $0 = JournalPlaces(isTrusted: !isOpen) }
             try db.execute(sql: "UPDATE runs SET status = 'interrupted' WHERE status = 'running'")
             // Counted in the job's row, so that the number of a forgotten run is never given again.
             try db.execute(
@@ -34,24 +37,24 @@ extension SQLiteStateStore {
 
     public func journal(_ entries: [JournalEntry], run: Int64) async throws {
         guard !entries.isEmpty else { return }
-        try await write(durable: true) { [name] db in
+        try await write(durable: true) { [self] db in
             guard try Journal(db).holds(run) else {
                 throw StateError.failed(store: name, message: "there is no run \(run)")
             }
-            try Journal(db).append(entries, run: run)
+            try places.withLock { try Journal(db).append(entries, run: run, places: &$0) }
         }
     }
 
     public func remember(_ memory: Memory, run: Int64) async throws {
         guard !memory.isEmpty else { return }
-        try await write { db in
+        try await write { [self] db in
             try Unsettlement(db).settle(memory)
-            for (table, changes) in BaseChanges.grouped(memory) {
+            for table in Set(memory.agreed.map(\.table) + memory.gone.map(\.table)).sorted() {
                 let base = BaseTable(id: try TableName.making(table, db))
-                try base.upsert(changes.agreed, db)
-                try base.delete(changes.gone, db)
+                try base.upsert(memory.agreed.lazy.filter { $0.table == table }.map(\.record), db)
+                try base.delete(memory.gone.lazy.filter { $0.table == table }.map(\.key), db)
             }
-            try Journal(db).note(memory, run: run)
+            try places.withLock { try Journal(db).note(memory, run: run, places: &$0) }
             try Unsettlement(db).add(memory)
         }
     }
@@ -115,19 +118,6 @@ extension SQLiteStateStore {
 
     public func changes(of run: Int64, offset: Int, limit: Int) async throws -> [HistoryChange] {
         try await read { db in try Journal(db).changes(of: run, offset: offset, limit: limit) }
-    }
-}
-
-/// What a run learnt about the base of one table, in the order in which it learnt it.
-private struct BaseChanges {
-    var agreed: [BaseRecord] = []
-    var gone: [RecordKey] = []
-
-    static func grouped(_ memory: Memory) -> [(String, BaseChanges)] {
-        var changes: [String: BaseChanges] = [:]
-        for (table, record) in memory.agreed { changes[table, default: BaseChanges()].agreed.append(record) }
-        for (table, key) in memory.gone { changes[table, default: BaseChanges()].gone.append(key) }
-        return changes.sorted { $0.key < $1.key }
     }
 }
 

@@ -22,6 +22,8 @@ public final class SQLiteStateStore: StateStore {
     let queue: DatabaseQueue
     let access: StateAccess
     private let held = Mutex<LockFile?>(nil)
+    /// Where the run's entries without an outcome stand in the journal.
+    let places = Mutex(JournalPlaces(isTrusted: false))
 
     private init(name: String, queue: DatabaseQueue, access: StateAccess) {
         self.name = name
