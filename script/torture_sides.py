@@ -232,11 +232,13 @@ class Postgres:
         self.source = "postgresql:///%s?%s" % (
             self.name, "&".join("%s=%s" % (key, parts[key]) for key in ("host", "port", "user", "password") if key in parts))
 
-    def fill(self, base):
-        """With the rows of a GeoPackage."""
+    def fill(self, base, thinking):
+        """With the rows of a GeoPackage. Deadlocks are looked for after a third of the time for which writers think: the
+        server's own second, by default."""
         db = sqlite3.connect(base)
         session = self.connect()
         session.run(self.TABLE)
+        session.run('ALTER DATABASE "%s" SET deadlock_timeout = \'%dms\'' % (self.name, thinking * 1000 / 3))
 
         def lines():
             for fid, geom, *rest in db.execute("SELECT fid, geom, name, city, status, size, changed FROM things"):
