@@ -229,6 +229,7 @@ import Testing
         let closed = await refusalToOpen("postgresql://a:pw-9f3@127.0.0.1:1/b")
         #expect(closed?.kind == .unreachable)
         #expect(closed?.message.contains("postgresql://a@127.0.0.1:1/b") == true)
+        #expect(closed?.message.contains("\t") == false)
         let noSocket = await refusalToOpen("host=/nonexistent dbname=b user=a")
         #expect(noSocket?.kind == .unreachable)
         let noHost = await refusalToOpen("host=no-such-host.invalid dbname=b user=a connect_timeout=5")

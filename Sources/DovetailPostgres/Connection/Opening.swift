@@ -117,7 +117,8 @@ struct Opening {
     // MARK: - Why it failed
 
     private func failure(_ connection: OpaquePointer, waited: Int?) -> ReplicaError {
-        let lines = trimmed(PQerrorMessage(connection)).split(separator: "\n")
+        // libpq sets off its advice by tabs.
+        let lines = trimmed(PQerrorMessage(connection)).split { $0 == "\n" || $0 == "\t" }
         let told = lines.filter { !$0.hasPrefix("LOCATION:") }.joined(separator: " ")
         if let (state, words) = Self.serverWords(told) {
             return place.error(PostgresFailure(sqlState: state, message: words))
