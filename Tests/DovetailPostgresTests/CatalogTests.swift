@@ -156,7 +156,7 @@ struct CatalogTests {
             #expect(
                 tables.count == 1000 && tables.allSatisfy { $0.columns.count == 3 && $0.primaryKey == ["id"] }
             )
-            #expect(ContinuousClock.now - begun < .seconds(5))
+            #expect(ContinuousClock.now - begun < .seconds(60))
         }
     }
 }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import DovetailPostgres
 
-@Suite(.timeLimit(.minutes(2))) struct ConnectionCancelTests {
+@Suite(.timeLimit(.minutes(10))) struct ConnectionCancelTests {
     /// Cancels `body` once the session shows that `marker` is running, and expects the clean end.
     private func cancelling(
         _ db: TestDatabase, _ connection: PostgresConnection, when marker: String,
@@ -19,7 +19,7 @@ import Testing
         let begun = ContinuousClock.now
         task.cancel()
         await #expect(throws: CancellationError.self) { try await task.value }
-        #expect(ContinuousClock.now - begun < .seconds(5))
+        #expect(ContinuousClock.now - begun < .seconds(40))
         #expect(try await connection.text("SELECT 'usable'") == "usable")
     }
 

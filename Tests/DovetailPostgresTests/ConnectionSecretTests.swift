@@ -5,7 +5,7 @@ import Testing
 
 @testable import DovetailPostgres
 
-@Suite(.timeLimit(.minutes(2))) struct ConnectionSecretTests {
+@Suite(.timeLimit(.minutes(10))) struct ConnectionSecretTests {
     @Test func displayNamesThePlaceOnly() {
         func display(_ conninfo: String) -> String {
             ConnectionSettings(conninfo, applicationName: "t").display

@@ -6,7 +6,7 @@ import Testing
 @testable import DovetailPostgres
 
 /// What needs a server of our own: its `pg_hba.conf`, its certificates, its end.
-@Suite(.timeLimit(.minutes(3))) struct ConnectionServerTests {
+@Suite(.timeLimit(.minutes(10))) struct ConnectionServerTests {
     @Test func whoIsNotLetIn() async throws {
         try await TestServer.withOwn { server in
             try await server.withDatabase { db in

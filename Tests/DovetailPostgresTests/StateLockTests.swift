@@ -225,9 +225,9 @@ struct PostgresStateSizeTests: StateSuite {
                         try await store.remember(part, run: run)
                     }
                 }
-                // Generous: other tests run at the same time, in a debug build.
-                #expect(journal < .seconds(20))
-                #expect(remember < .seconds(30))
+                // Row by row it would take hours; other tests run at the same time, in a debug build.
+                #expect(journal < .seconds(120))
+                #expect(remember < .seconds(120))
             }
             #expect(try await store.baseCount(of: trees) == ids.count)
             for mirrored in [false, true] {
@@ -236,7 +236,7 @@ struct PostgresStateSizeTests: StateSuite {
                     let cursor = try await store.base(of: trees, mirrored: mirrored)
                     while let batch = try await cursor.next() { count += batch.count }
                 }
-                #expect(read < .seconds(20))
+                #expect(read < .seconds(120))
                 #expect(count == ids.count)
             }
             try await store.finish(end(), run: run)
