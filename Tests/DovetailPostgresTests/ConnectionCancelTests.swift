@@ -107,10 +107,14 @@ import Testing
         try await TestServer.shared().withDatabase { db in
             try await db.run("CREATE TABLE t (n int)")
             let connection = try await db.connect()
-            let first = Task { try await connection.text("SELECT 'slow' FROM pg_sleep(5)") }
-            try await eventually("the first runs") {
+            try await db.run("CREATE TABLE held (n int)")
+            try await db.run("BEGIN")
+            try await db.run("LOCK TABLE held")
+            let first = Task { try await connection.text("SELECT 'slow' || count(*) FROM held") }
+            try await eventually("the first waits") {
                 try await db.value(
-                    "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(5)' AND state = 'active'")
+                    "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%FROM held' AND wait_event_type = 'Lock'"
+                )
                     != nil
             }
             let second = Task {
@@ -118,8 +122,9 @@ import Testing
             }
             try await Task.sleep(for: .milliseconds(100))
             second.cancel()
+            try await db.run("COMMIT")
             await #expect(throws: CancellationError.self) { try await second.value }
-            #expect(try await first.value == "slow")
+            #expect(try await first.value == "slow0")
             #expect(try await db.value("SELECT count(*) FROM t") == "0")
         }
     }

@@ -59,7 +59,7 @@ extension PostgresConnection {
 
 /// Waits for a condition that another session brings about.
 func eventually(_ what: String, _ isSo: () async throws -> Bool) async throws {
-    for _ in 0..<200 {
+    for _ in 0..<1200 {
         if try await isSo() { return }
         try await Task.sleep(for: .milliseconds(50))
     }

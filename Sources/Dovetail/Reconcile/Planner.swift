@@ -30,17 +30,21 @@ public struct Planner<Output: PlanSink>: JoinSink {
     /// Lets the memory learn what an interrupted run had brought about, before what is to be done now: that may be
     /// refused or in conflict, and must not look like a conflict with our own write next time.
     mutating func emit(_ base: BaseRecord, foundAgainBefore entry: PlanEntry) throws {
-        guard let left = entry.seen.left, let right = entry.seen.right else { return }
+        let isWhole = entry.seen.left != nil && entry.seen.right != nil
         switch entry.decision {
         case .unchanged, .agree: return
-        case .write, .conflict, .keep, .refuse: break
+        case .write, .refuse: if !isWhole { return }
+        // A delete that is not carried over would else be forgotten with the run, and its record be new to both sides.
+        case .conflict, .keep: if !isWhole, reconciler.schema.identity == .content { return }
+        }
+        func record(_ side: Side, _ fields: PackedRecord) -> Record {
+            let seen = entry.seen[side]
+            return Record(key: seen?.key ?? entry.key, locator: seen?.locator ?? [], fields: fields)
         }
         try emit(
             PlanEntry(
                 table: entry.table, key: entry.key, base: entry.base,
-                seen: Sides(
-                    left: Record(key: left.key, locator: left.locator, fields: base.left),
-                    right: Record(key: right.key, locator: right.locator, fields: base.right)),
+                seen: Sides(left: record(.left, base.left), right: record(.right, base.right)),
                 decision: .agree))
     }
 

@@ -187,10 +187,10 @@ extension Applier {
         if left.key != entry.key { memory.gone.append((table, entry.key)) }
     }
 
-    /// Where an undo had nothing to write, no change feed will name the record, and yet what the memory holds of it is
-    /// another. Tables matched by content are always read whole.
+    /// What an undo leaves in the memory of a record is another than before, and nothing else may say so: it had nothing
+    /// to write, or the side that it wrote to has no feed. Tables matched by content are always read whole.
     private func lookAgain(_ entry: PlanEntry, _ table: String, into memory: inout Memory) {
-        guard entry.writesNothing, job.table(table)?.schema.identity != .content else { return }
+        guard job.table(table)?.schema.identity != .content else { return }
         memory.pending.append((table, entry.key))
     }
 

@@ -139,6 +139,7 @@ public actor PostgresStateStore: StateStore {
         let patience = Duration.seconds(min(max(patience, 0), 1e9))
         let begun = ContinuousClock.now
         var deadSince: ContinuousClock.Instant?
+        var unknownSince: ContinuousClock.Instant?
         while true {
             guard case .held(let other) = try await attempt(owner) else { return }
             let now = ContinuousClock.now
@@ -146,6 +147,10 @@ public actor PostgresStateStore: StateStore {
             if let other, other.isDead(seenFrom: owner) {
                 deadSince = deadSince ?? now
                 end = max(end, (deadSince ?? now) + Self.graceForDead)
+            } else if other == nil {
+                // Someone is about to write down that the lock is theirs, or to let go of it.
+                unknownSince = unknownSince ?? now
+                end = max(end, (unknownSince ?? now) + Self.graceForUnknown)
             }
             guard now < end else { throw StateError.locked(by: other) }
             try await Task.sleep(for: min(.milliseconds(100), end - now))
@@ -154,6 +159,8 @@ public actor PostgresStateStore: StateStore {
 
     /// How long the server may take to notice that a process of this machine is dead.
     private static let graceForDead = Duration.seconds(10)
+    /// How long a lock may be held by nobody who says so.
+    private static let graceForUnknown = Duration.seconds(2)
 
     private func attempt(_ owner: LockOwner) async throws -> StateLock.Attempt {
         guard case .full(let job) = access else { throw readOnly }
