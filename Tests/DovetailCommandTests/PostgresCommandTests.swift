@@ -29,6 +29,42 @@ struct PostgresCommandTests {
             """)
     }
 
+    @Test(
+        "what a write takes out of the other side's condition is no delete: a person is asked, and nothing is lost",
+        arguments: ["left", "right"])
+    func outOfTheCondition(side: String) async throws {
+        try await withBenches { place, database in
+            try place.write(
+                "job.yaml",
+                """
+                left: sqlite:a.sqlite
+                right: "\(database.url())"
+                tables: {benches: {match: [fid], where: {\(side): kind < 10}}}
+                """)
+            #expect(try place.run("sync", "job").status == 0)
+            let edits = """
+                UPDATE benches SET kind = 20 WHERE fid = 2;
+                INSERT INTO benches VALUES (3, 'B3', 'Ash', 30, NULL);
+                """
+            if side == "right" {
+                try place.sql("a.sqlite", edits)
+            } else {
+                try await database.run(edits)
+            }
+            for _ in 0..<3 {
+                let sync = try place.run("sync", "job")
+                #expect(sync.status == 3, "\(sync.out)")
+                #expect(sync.out.contains("does not meet the condition of the job: kind < 10"), "\(sync.out)")
+                #expect(sync.out.contains("\(side) deleted the record"), "\(sync.out)")
+            }
+            let kinds = "SELECT kind FROM benches ORDER BY fid"
+            #expect(try place.rows("a.sqlite", kinds) == ["1", "20", "30"])
+            #expect(
+                try await database.value("SELECT string_agg(kind::text, ' ' ORDER BY fid) FROM benches")
+                    == "1 20 30")
+        }
+    }
+
     @Test("a saved plan is not applied to a table that is gone or was changed, and the words say why")
     func changedSince() async throws {
         try await withBenches { place, database in

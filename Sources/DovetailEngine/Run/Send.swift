@@ -71,6 +71,9 @@ struct Sender {
             let now = found[key]
             if now?.fields == record?.fields { return outcome }
             events(.overtaken(table: view.schema.name, side: side, key: key))
+            // Invariant: a record that our write took out of the view is not agreed on. The next run would take it for
+            // deleted, and delete the other side's.
+            if now == nil, record != nil, view.filter != nil { return .overtaken }
             // Back at what it was before: confirmed and not there. Anything else is a later edit by someone.
             return now?.fields == write.expected ? .overtaken : outcome
         }

@@ -51,8 +51,9 @@ final class ApplyWrites {
         return outcomes.map { $0 ?? .overtaken }
     }
 
-    /// Whether nothing that runs by itself can have changed the records after they were given back.
-    var isProven: Bool { !traits.changesAfterwards && !traits.hasRules }
+    /// Whether nothing that runs by itself can have changed the records after they were given back, and all of them take
+    /// part: what was written may not meet the condition of the view.
+    var isProven: Bool { !traits.changesAfterwards && !traits.hasRules && plan.condition == nil }
 
     /// The records that were inserted, as they are now.
     private var inserted: some Sequence<Record> {
