@@ -57,8 +57,9 @@ let package = Package(
             ],
             swiftSettings: strict),
         .systemLibrary(
-            name: "CLibPQ", pkgConfig: "libpq",
+            name: "CLibPQHeaders", pkgConfig: "libpq",
             providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
+        .target(name: "CLibPQ", dependencies: ["CLibPQHeaders"]),
         .target(
             name: "DovetailPostgres", dependencies: ["CLibPQ", "Dovetail", "DovetailEngine"],
             swiftSettings: strict),

@@ -10,13 +10,17 @@ struct ConnectionSettings: Sendable {
     let applicationName: String
     /// What output may show: never a password, nor a part of one.
     let display: String
-    /// Why libpq can't use the text; nil when it can.
+    /// Why libpq can't use the text, or isn't there; nil when it can.
     let mistake: String?
 
     init(_ conninfo: String, applicationName: String) {
         self.conninfo = conninfo
         self.applicationName = applicationName
-        mistake = Self.mistake(in: conninfo)
+        mistake =
+            libpq_load()
+            ? Self.mistake(in: conninfo)
+            : "can't be read without libpq, PostgreSQL's client library; install it"
+                + " (Debian and Ubuntu: apt install libpq5, Homebrew: brew install libpq)"
         display = mistake == nil ? Self.display(Self.parse(conninfo) ?? [:]) : "postgresql"
     }
 

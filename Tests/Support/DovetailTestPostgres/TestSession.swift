@@ -19,6 +19,7 @@ public final class TestSession: @unchecked Sendable {
             DispatchQueue.global().async {
                 continuation.resume(
                     with: Result {
+                        guard libpq_load() else { throw NoServer(reason: "libpq is missing") }
                         guard let connection = PQconnectdb(conninfo) else {
                             throw NoServer(reason: "no memory for a connection")
                         }
