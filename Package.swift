@@ -56,10 +56,7 @@ let package = Package(
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
-        .systemLibrary(
-            name: "CLibPQHeaders", pkgConfig: "libpq",
-            providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
-        .target(name: "CLibPQ", dependencies: ["CLibPQHeaders"]),
+        .target(name: "CLibPQ"),
         .target(
             name: "DovetailPostgres", dependencies: ["CLibPQ", "Dovetail", "DovetailEngine"],
             swiftSettings: strict),
