@@ -256,9 +256,11 @@ extension World {
             for side in Side.allCases {
                 let own = Set(Ledger.tokens(side == .left ? field.left : field.right))
                 let theirs = Set(Ledger.tokens(side == .left ? field.right : field.left))
-                // The other side's user saw this value and replaced it, and nobody here replaced theirs.
+                let agreed = Set(Ledger.tokens(field.base ?? .null))
+                // The other side's user saw this value and replaced it, and nobody here replaced theirs, or what was agreed
+                // in between.
                 if !own.isEmpty, own.isSubset(of: ledger.taken[side.other]), !theirs.isEmpty,
-                    theirs.isDisjoint(with: ledger.taken[side])
+                    theirs.union(agreed).isDisjoint(with: ledger.taken[side])
                 {
                     broke(
                         .completes,

@@ -94,6 +94,32 @@ struct LinkTests {
         #expect(try await pair.sync().run == nil)
     }
 
+    @Test("an id that was given anew is not taken for the record that had it when an older run was cut short")
+    func idGivenAnew() async throws {
+        var (pair, faulty) = try await pair()
+        let faultyLeft = FaultyReplica(pair.left)
+        pair.job.replicas.left = faultyLeft
+        await pair.left.edit("benches") { $0.reusesIDs = true }
+        await pair.insert([1], .left)
+        await faulty.failNext(.afterWrite)
+        await #expect(throws: ReplicaError.self) { _ = try await pair.sync() }
+
+        await pair.delete([1], .left)
+        // It goes to the left before the copy of the first one does, and is given its id.
+        _ = await pair.right.edit("benches") { table in
+            table.insert(["id": .int(2), "name": .text("bench 2"), "size": .int(1)], id: 500)
+        }
+        await faultyLeft.failNext(.afterWrite)
+        await #expect(throws: ReplicaError.self) { _ = try await pair.sync(Set(Allowance.allCases)) }
+
+        let result = try await pair.sync()
+        #expect(result.totals.writes.left.total + result.totals.writes.right.total == 0)
+        for side in Side.allCases {
+            #expect(Set(await pair.rows(side).map { $0["name"] }) == [.text("bench 1"), .text("bench 2")])
+        }
+        #expect(try await pair.sync().run == nil)
+    }
+
     @Test("a link survives that a record is deleted and comes back under another id")
     func comesBack() async throws {
         let (pair, _) = try await pair()

@@ -41,6 +41,7 @@ import Testing
             544220,  // a restored memory gave generations again, and a backup passed for the side itself
             540489,  // half of a merge went through and was forgotten while the other half waited
             517155,  // a saved plan deleted a record after the memory of it was lost
+            1415686,  // an id that was given anew was taken for the one that an older run cut short had seen
         ] as [UInt64])
     func laws_hold_where_they_were_broken_once(seed: UInt64) { check(seed) }
 
@@ -48,6 +49,9 @@ import Testing
     /// once took them for the engine's.
     @Test(arguments: [38787, 48855, 107789, 116452, 135092, 421797, 424200, 436388] as [UInt64])
     func deletes_after_a_loss_may_be_users_own(seed: UInt64) { check(seed) }
+
+    /// In this world a side was restored in the middle of a run: by then the other side's edit had been agreed on.
+    @Test func an_edit_taken_back_meets_a_later_one() { check(1_417_351) }
 
     /// In this world a side was restored after a run that left no mark: a known limit, which the law once took for a loss.
     @Test func ids_given_anew_after_a_run_cut_short_are_a_known_limit() { check(548930) }

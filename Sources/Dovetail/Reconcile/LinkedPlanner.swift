@@ -56,6 +56,8 @@ public struct LinkedPlanner {
     /// Base records are keyed by the left id and carry the right id as their right locator. `right` was joined with
     /// mirrored base records, so its bases are turned back here.
     /// - Parameters:
+    ///   - intents: oldest first. The newest are found again first: a store that gives ids anew may have given that of an
+    ///     older one's source to what a newer one inserted.
     ///   - unlinked: pairs that are known and have no link: in conflict, or unlinked by an undo that was cut short.
     ///   - waiting: records that could not be settled before, a copy of which may stand on the other side in another
     ///     form: these pair with near records as at first meeting.
@@ -69,6 +71,7 @@ public struct LinkedPlanner {
         into planner: inout Planner<Output>
     ) throws -> [FreedLink] {
         var touched = Self.touched(left, right)
+        let intents = Array(intents.reversed())
         var freed: [FreedLink] = []
         var newLeft = left.new
         var newRight = right.new
