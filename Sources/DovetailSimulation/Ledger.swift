@@ -184,13 +184,16 @@ struct Ledger {
 
     /// Whether a side ever held these fields under this key. Fields of `unknown` may be null: they were new
     /// once.
+    /// - Parameter upToHabits: whether the form in which a store with habits gives a value back will do.
     func everHeld(
-        _ side: Side, _ table: TableSchema, key: RecordKey, fields: PackedRecord, unknown: Set<String>
+        _ side: Side, _ table: TableSchema, key: RecordKey, fields: PackedRecord, unknown: Set<String>,
+        upToHabits: Bool
     ) -> Bool {
         guard let values = try? fields.values(), values.count == table.fields.count else { return false }
         func fits(_ row: MemoryRow) -> Bool {
             zip(table.fields, values).allSatisfy { field, value in
                 (row[field.name] ?? .null) == value || (value.isNull && unknown.contains(field.name))
+                    || (upToHabits && Self.canonical(row[field.name]) == Self.canonical(value))
             }
         }
         let rows = held[side][table.name] ?? [:]

@@ -224,7 +224,10 @@ extension World {
     private func wasHeld(_ side: Side, _ table: JobTable, _ key: RecordKey, _ fields: PackedRecord) -> Bool {
         var unknown: Set<String> = mappingWasChanged ? ["amount"] : []
         if shape.isCircular { unknown.insert("ref") }
-        return ledger.everHeld(side, table.schema, key: key, fields: fields, unknown: unknown)
+        // Of an unlinked record that was sent before a crash only the form that was sent is known: a known limit.
+        return ledger.everHeld(
+            side, table.schema, key: key, fields: fields, unknown: unknown,
+            upToHabits: shape.layout == .content && shape.habitSide != nil)
     }
 
     /// The first field in which two records differ by more than stores' habits.

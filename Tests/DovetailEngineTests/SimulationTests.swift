@@ -53,6 +53,10 @@ import Testing
     /// In this world a side was restored in the middle of a run: by then the other side's edit had been agreed on.
     @Test func an_edit_taken_back_meets_a_later_one() { check(1_417_351) }
 
+    /// In this world an undo of an undo was cut short, and the memory took the form of a store with habits for the other's:
+    /// a known limit, which costs a write in vain.
+    @Test func a_habit_of_an_unlinked_record_may_be_written_once_more() { check(1_541_908) }
+
     /// In this world a side was restored after a run that left no mark: a known limit, which the law once took for a loss.
     @Test func ids_given_anew_after_a_run_cut_short_are_a_known_limit() { check(548930) }
 
