@@ -41,6 +41,10 @@ extension Conformance {
                             bounds: bounds, depth: 1, wanted: [part.position], splits: 1)
                         let deeper = try await sum(observation, subject, inside)
                         try expect(deeper == part.digest, "part \(part.position) falls apart")
+                        var brief = inside
+                        brief.isBrief = true
+                        let half = try await sum(observation, subject, brief).brief
+                        try expect(half == part.digest.brief, "part \(part.position) has another lower half")
                         let keys = try await observation.keyDigests(of: subject.view, parts: inside)
                         try expect(
                             keys.count == Int(part.digest.count), "part \(part.position) has other records")

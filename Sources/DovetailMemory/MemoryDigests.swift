@@ -23,8 +23,8 @@ extension MemoryObservation: DigestingObservation {
             let position = PartPosition(range: parts.range(of: record.key), bucket: Int(hash & mask))
             sums[position, default: SetDigest()].add(record.digest)
         }
-        return sums.map { PartDigest(position: $0.key, digest: $0.value) }.sorted {
-            $0.position < $1.position
+        return sums.sorted { $0.key < $1.key }.map {
+            PartDigest(position: $0.key, digest: parts.isBrief ? $0.value.brief : $0.value)
         }
     }
 

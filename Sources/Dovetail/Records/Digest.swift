@@ -83,6 +83,17 @@ public struct SetDigest: Sendable, Hashable {
         count += other.count
     }
 
+    /// Takes away a set all of whose records are in this one.
+    public mutating func remove(_ other: SetDigest) {
+        let (rest, borrow) = low.subtractingReportingOverflow(other.low)
+        low = rest
+        high = high &- other.high &- (borrow ? 1 : 0)
+        count &-= other.count
+    }
+
+    /// The lower half of the sum, and the count.
+    public var brief: SetDigest { SetDigest(sum: Digest(high: 0, low: low), count: count) }
+
     /// The digests' sum.
     public var sum: Digest { Digest(high: high, low: low) }
 

@@ -48,12 +48,18 @@ public struct KeyParts: Sendable, Hashable {
     public var wanted: [PartPosition]?
     /// How many more times each of them is to be halved in the answer.
     public var splits: Int
+    /// Whether the lower halves of the sums will do, with zeros above: they lead to records, and prove nothing.
+    public var isBrief: Bool
 
-    public init(bounds: [RecordKey], depth: Int = 0, wanted: [PartPosition]? = nil, splits: Int = 0) {
+    public init(
+        bounds: [RecordKey], depth: Int = 0, wanted: [PartPosition]? = nil, splits: Int = 0,
+        isBrief: Bool = false
+    ) {
         self.bounds = bounds
         self.depth = depth
         self.wanted = wanted
         self.splits = splits
+        self.isBrief = isBrief
     }
 
     /// How deep the positions of the answer are.

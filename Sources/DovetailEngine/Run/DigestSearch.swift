@@ -5,6 +5,9 @@ import Dovetail
 /// One wide level first, which both sides add up at once, then parts of the parts that differ, eight at a time or more,
 /// until few records are left; these give their digests one by one. With `d` differences among `n` records that
 /// is one scan on each side, about `log8(n / ranges)` small questions, and bytes in proportion to `d`.
+///
+/// On the way half of each sum will do: in the end the digests of what was found are taken from those of everything, and
+/// what is left has to be equal in all 128 bits.
 struct DigestSearch {
     let views: Sides<TableView>
     let observations: Sides<any DigestingObservation>
@@ -35,7 +38,7 @@ struct DigestSearch {
         return DigestSearch(views: views, observations: Sides(left: left, right: right))
     }
 
-    /// The differences; nil when there are so many that reading both sides costs less.
+    /// The differences; nil when there are so many that reading both sides costs less, or when they are not all.
     /// - Throws: ``ReplicaError``.
     func run() async throws -> Found? {
         var parts = KeyParts(bounds: try await bounds())
@@ -45,10 +48,10 @@ struct DigestSearch {
         var depth = 0
         while true {
             let open = Self.differing(answers)
-            if open.positions.isEmpty { return Found(keys: [], digests: totals) }
+            if open.positions.isEmpty { break }
             // A record that travels one by one costs about as much as three in a scan.
             if open.records > records / 3, records > 10_000 { return nil }
-            parts = KeyParts(bounds: parts.bounds, depth: depth, wanted: open.positions)
+            parts = KeyParts(bounds: parts.bounds, depth: depth, wanted: open.positions, isBrief: true)
             let size = open.records / (2 * open.positions.count)
             // Some bits of a hash have to do: keys that have as many in common are told apart one by one.
             guard size > leafSize, depth < 32 else { break }
@@ -57,7 +60,14 @@ struct DigestSearch {
             depth += parts.splits
         }
         parts.splits = 0
-        return Found(keys: try await keys(parts), digests: totals)
+        let (keys, differing) = parts.wanted == nil ? ([], nil) : try await differences(parts)
+        var rest = totals
+        if let differing {
+            rest.left.remove(differing.left)
+            rest.right.remove(differing.right)
+        }
+        guard rest.left == rest.right else { return nil }
+        return Found(keys: keys, digests: totals)
     }
 
     /// So often that about one record is left in each, but not more often than `most`.
@@ -104,16 +114,21 @@ struct DigestSearch {
         return (positions, records)
     }
 
-    private func keys(_ parts: KeyParts) async throws -> [RecordKey] {
+    /// The keys at which the sides differ, and the digests of what each side holds there.
+    private func differences(_ parts: KeyParts) async throws -> (keys: [RecordKey], digests: Sides<SetDigest>)
+    {
         let (views, observations) = (views, observations)
         async let left = observations.left.keyDigests(of: views.left, parts: parts)
         async let right = observations.right.keyDigests(of: views.right, parts: parts)
         var keys: [RecordKey] = []
+        var digests = Sides(left: SetDigest(), right: SetDigest())
         Self.merge(try await left, try await right, by: \.key) { left, right in
             guard left?.digest != right?.digest, let key = left?.key ?? right?.key else { return }
             keys.append(key)
+            if let left { digests.left.add(left.digest) }
+            if let right { digests.right.add(right.digest) }
         }
-        return keys
+        return (keys, digests)
     }
 
     /// Walks over two ascending lists side by side.

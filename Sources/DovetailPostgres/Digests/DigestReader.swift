@@ -32,7 +32,7 @@ struct DigestReader {
             let part = Int(number(width))
             let count = number(1)
             let records = count < 255 ? count : number(5)
-            let sum = Self.digest(number(8), number(8))
+            let sum = parts.isBrief ? Digest(high: 0, low: number(8)) : Self.digest(number(8), number(8))
             let position: PartPosition
             if let wanted = parts.wanted {
                 // The child's bits are above those of its parent.
@@ -54,7 +54,8 @@ struct DigestReader {
     }
 
     /// The sums of the rows of `source` in packed form, since rows of a result would be four times as long: for each part its
-    /// number, the number of records, in one byte where it is less than 255 and in five more otherwise, and two words.
+    /// number, the number of records, in one byte where it is less than 255 and in five more otherwise, and two words, or the
+    /// lower one alone.
     ///
     /// PostgreSQL adds 64-bit integers up to exact numbers of any length, so nothing is lost. What is sent is upper · 2^64 + lower
     /// modulo 2^128, where both are taken as signed.
@@ -68,24 +69,26 @@ struct DigestReader {
         func last(_ number: String, _ from: Int) -> String {
             "pg_catalog.substring(pg_catalog.int8send(\(number)), \(from))"
         }
+        let sums = parts.isBrief ? "" : ", pg_catalog.sum(word0) AS upper, pg_catalog.sum(word1) AS sum"
+        let lowers = """
+            SELECT part, records, \(signed("rest")) AS lower\(parts.isBrief ? "" : ", upper, sum")
+            FROM (
+                SELECT part, pg_catalog.count(*) AS records, pg_catalog.mod(pg_catalog.sum(word1), \(whole)) AS rest\(sums)
+                FROM (\(source)) AS records
+                GROUP BY part
+            ) AS sums
+            """
+        let uppers = """
+            SELECT part, records, lower,
+                pg_catalog.mod(upper + pg_catalog.div(sum - lower, \(whole)), \(whole)) AS upper
+            FROM (\(lowers)) AS lowers
+            """
+        let upper = parts.isBrief ? "" : "|| pg_catalog.int8send((\(signed("upper")))::pg_catalog.int8)"
         return """
             SELECT pg_catalog.string_agg(\(last("part", 9 - Self.width(parts)))
                 || CASE WHEN records < 255 THEN \(last("records", 8)) ELSE '\\xff' || \(last("records", 4)) END
-                || pg_catalog.int8send((\(signed("upper")))::pg_catalog.int8)
-                || pg_catalog.int8send(lower::pg_catalog.int8), ''::pg_catalog.bytea)
-            FROM (
-                SELECT part, records, lower,
-                    pg_catalog.mod(upper + pg_catalog.div(sum - lower, \(whole)), \(whole)) AS upper
-                FROM (
-                    SELECT part, records, upper, sum, \(signed("rest")) AS lower
-                    FROM (
-                        SELECT part, pg_catalog.count(*) AS records, pg_catalog.sum(word0) AS upper,
-                            pg_catalog.sum(word1) AS sum, pg_catalog.mod(pg_catalog.sum(word1), \(whole)) AS rest
-                        FROM (\(source)) AS records
-                        GROUP BY part
-                    ) AS sums
-                ) AS lowers
-            ) AS uppers
+                \(upper) || pg_catalog.int8send(lower::pg_catalog.int8), ''::pg_catalog.bytea)
+            FROM (\(parts.isBrief ? lowers : uppers)) AS parts
             """
     }
 
@@ -104,6 +107,7 @@ struct DigestReader {
         reading.list = columns.indices.map { "key\($0)" } + reading.list.suffix(1)
         var parts = parts
         parts.splits = 0
+        parts.isBrief = false
         let source = try source(parts, columns: columns, &parameters)
         let rows = try execute("SELECT \(reading.sql) FROM (\(source)) AS records", parts, parameters)
         return try records(rows, reading).compactMap { record in
@@ -192,7 +196,8 @@ struct DigestReader {
     ) throws -> String {
         let table = rows()
         let prepared = digests.hash.prepared.map { ", \($0.expression) AS \($0.name)" }.joined()
-        let words = digests.hash.words.enumerated().map { ", \($1) AS word\($0)" }.joined()
+        let words = digests.hash.words.enumerated().dropFirst(parts.isBrief ? 1 : 0)
+            .map { ", \($1) AS word\($0)" }.joined()
         let others = columns.map { ", \($0)" }.joined()
         func part(_ bits: Int, _ range: String) -> String {
             let range = "(\(range))::pg_catalog.int8"
@@ -207,42 +212,61 @@ struct DigestReader {
                 FROM (SELECT \(usedColumns), \(part) AS dovetail_part\(prepared) FROM \(table) OFFSET 0) AS \(plan.alias)
                 """
         }
-        let bits = parts.depth
-        let numbers = wanted.map { position -> [UInt8] in
-            var bytes: [UInt8] = []
-            bytes.append(bigEndian: Int64(position.range) << Int64(bits) + Int64(position.bucket))
-            return bytes
-        }
-        let array = "\(parameters.add(RangeColumn.array(of: BuiltIn.int8, numbers)))::pg_catalog.int8[]"
-        let children = (1 << parts.splits) - 1
-        let child =
-            parts.splits == 0
-            ? "" : " + ((\(digests.hash.bucket) >> \(bits)) & \(children))"
+        let (bits, splits) = (parts.depth, parts.splits)
+        let children = (1 << splits) - 1
+        let child = splits == 0 ? "" : " + ((\(digests.hash.bucket) >> \(bits)) & \(children))"
+        let number = "((dovetail_place - 1)::pg_catalog.int8 << \(splits))\(child) AS part"
         let ranges = Set(wanted.map(\.range)).sorted()
         let (from, range): (String, String)
         if let column = digests.range, column.hasIndex, 4 * ranges.count <= parts.bounds.count {
+            let isWhole = bits == 0
             let spans = try usable {
-                try column.rows(of: ranges, parts.bounds, &parameters) {
-                    "SELECT \(usedColumns), \($0) FROM \(rows($1))"
-                }
+                try column.rows(
+                    of: ranges, parts.bounds, &parameters,
+                    named: isWhole ? { "\($0 + 1)" } : { "\(ranges[$0])" }
+                ) { "SELECT \(usedColumns), \($0) FROM \(rows($1))" }
+            }
+            if isWhole {
+                return """
+                    SELECT \(number)\(words)\(others)
+                    FROM (
+                        SELECT \(usedColumns), dovetail_range AS dovetail_place\(prepared)
+                        FROM (\(spans)) AS \(plan.alias) OFFSET 0
+                    ) AS \(plan.alias)
+                    """
             }
             (from, range) = ("(\(spans)) AS \(plan.alias)", "dovetail_range")
         } else {
             (from, range) = (table, try self.range(parts, &parameters))
         }
-        // The place of a row's part among the wanted ones is sought first, and once.
+        // The place of a row's part among the wanted ones is sought first, and once; among floats where they are exact, for
+        // which `width_bucket` has a loop of its own.
+        let isExact = wanted.last.map { $0.range < 1 << (53 - min(53, bits)) } ?? true
+        let numbers = wanted.map { position -> [UInt8] in
+            let number = Int64(position.range) << Int64(bits) + Int64(position.bucket)
+            var bytes: [UInt8] = []
+            if isExact {
+                bytes.append(bigEndian: Double(number).bitPattern)
+            } else {
+                bytes.append(bigEndian: number)
+            }
+            return bytes
+        }
+        let (type, oid) = isExact ? ("float8", BuiltIn.float8) : ("int8", BuiltIn.int8)
+        let array = "\(parameters.add(RangeColumn.array(of: oid, numbers)))::pg_catalog.\(type)[]"
         return """
-            SELECT ((dovetail_place - 1)::pg_catalog.int8 << \(parts.splits))\(child) AS part\(words)\(others)
+            SELECT \(number)\(words)\(others)
             FROM (
                 SELECT \(usedColumns), dovetail_place\(prepared)
                 FROM (
                     SELECT \(plan.alias).*, pg_catalog.width_bucket(dovetail_part, \(array)) AS dovetail_place
                     FROM (
-                        SELECT \(usedColumns), \(part(bits, range)) AS dovetail_part FROM \(from) OFFSET 0
+                        SELECT \(usedColumns), (\(part(bits, range)))::pg_catalog.\(type) AS dovetail_part
+                        FROM \(from) OFFSET 0
                     ) AS \(plan.alias) OFFSET 0
                 ) AS \(plan.alias)
                 WHERE dovetail_place > 0 AND (\(array))[dovetail_place] = dovetail_part OFFSET 0
-            ) AS \(plan.alias) OFFSET 0
+            ) AS \(plan.alias)
             """
     }
 

@@ -160,33 +160,36 @@ extension RangeColumn {
     /// The rows of some ranges, found by an index, each with the number of its range.
     /// - Parameters:
     ///   - wanted: the ranges, ascending.
+    ///   - number: the number that a range is given, by its place in `wanted`.
     ///   - rows: selects columns from the table under a condition.
     func rows(
         of wanted: [Int], _ bounds: [RecordKey], _ parameters: inout ParameterList,
+        named number: (Int) -> String,
         selecting rows: (_ columns: String, _ condition: String?) -> String
     ) throws(UnusableBound) -> String {
         var selects: [String] = []
-        var inner: [(range: Int, from: [UInt8], to: [UInt8])] = []
-        for range in wanted {
+        var inner: [(number: String, from: [UInt8], to: [UInt8])] = []
+        for (index, range) in wanted.enumerated() {
             // Range r reaches from bound r - 1 to bound r.
             let from = range > 0 ? try place(of: bounds[range - 1]) : .below
             let to = range < bounds.count ? try place(of: bounds[range]) : .above
-            let number = "'\(range)'::pg_catalog.int8 AS dovetail_range"
+            let number = number(index)
+            let column = "'\(number)'::pg_catalog.int8 AS dovetail_range"
             switch (from, to) {
             case (.above, _), (_, .below): break
-            case (.below, .above): selects.append(rows(number, nil))
+            case (.below, .above): selects.append(rows(column, nil))
             case (.below, .value(let to)):
-                selects.append(rows(number, "\(plain) < \(parameters.add(.binary(to, type.number)))"))
+                selects.append(rows(column, "\(plain) < \(parameters.add(.binary(to, type.number)))"))
             case (.value(let from), .above):
-                selects.append(rows(number, "\(plain) >= \(parameters.add(.binary(from, type.number)))"))
-            case (.value(let from), .value(let to)): inner.append((range, from, to))
+                selects.append(rows(column, "\(plain) >= \(parameters.add(.binary(from, type.number)))"))
+            case (.value(let from), .value(let to)): inner.append((number, from, to))
             }
         }
         if !inner.isEmpty {
             let name = "::pg_catalog.\(type.name)[]"
             let from = parameters.add(Self.array(of: type.number, inner.map(\.from))) + name
             let to = parameters.add(Self.array(of: type.number, inner.map(\.to))) + name
-            let numbers = inner.map { String($0.range) }.joined(separator: ",")
+            let numbers = inner.map(\.number).joined(separator: ",")
             let found = rows(
                 "dovetail_span.range AS dovetail_range",
                 "\(plain) >= dovetail_span.low AND \(plain) < dovetail_span.high")
