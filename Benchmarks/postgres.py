@@ -181,6 +181,12 @@ class Bench:
             "ratio": median(v[0] / c[0] for c, v in pairs), "processor": median(v[1] / c[1] for c, v in pairs),
             "peak": max(v[2] for _, v in pairs)}
 
+    def data_diff(self, python, name):
+        """Wall seconds of data-diff, which takes long enough to be measured once."""
+        command = [python, os.path.join(ROOT, "Benchmarks/peers/data_diff_tables.py"), self.cluster.host,
+                   self.cluster.port, name + "_left", name + "_right"]
+        return self.timed([command])[0]
+
     def traffic(self, name, expected):
         relay = Relay(self.cluster)
         try:
@@ -195,6 +201,7 @@ def main():
     parser.add_argument("--built", required=True)
     parser.add_argument("--rows", type=int, nargs="+", help="sizes of the table of growth (default: 10k to 5M)")
     parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--data-diff", metavar="PYTHON", help="a Python that has data-diff, to be measured too")
     options = parser.parse_args()
     cluster = Cluster()
     try:
@@ -209,7 +216,7 @@ def report(bench, options):
     print("PostgreSQL %s, medians of %d\n" % (version, options.repeat))
     print("| 1,000,000 rows a side | two COPYs | `verify` | ratio | processor time | bar | reach for |")
     print("|---|---|---|---|---|---|---|")
-    rows, memory, traffic = 1_000_000, 0, {}
+    rows, memory, traffic, peers = 1_000_000, 0, {}, []
     for name, differing, bar in (("same", 0, "≤ 0.9 × | 0.6 ×"), ("other", 1000, "≤ 1.5 × | 1.0 ×")):
         bench.cluster.fill(name, rows, differing)
         found = bench.measure(name, differing, options.repeat)
@@ -218,7 +225,14 @@ def report(bench, options):
         what = "nothing different" if not differing else "%.1f %% different" % (100 * differing / rows)
         print("| %s | %.2f s | %.2f s | **%.2f ×** | %.2f × | %s |" % (
             what, found["copies"], found["verify"], found["ratio"], found["processor"], bar), flush=True)
+        if options.data_diff:
+            seconds = bench.data_diff(options.data_diff, name)
+            bar = "≥ 15 × faster | 40 ×" if differing else "|"
+            peers.append("| %s, against data-diff (%.1f s) | | %.2f s | **%.0f × faster** | | %s |" % (
+                what, seconds, found["verify"], seconds / found["verify"], bar))
         bench.cluster.drop(name)
+    for line in peers:
+        print(line)
     print("| bytes from the servers, nothing different | | %.2f MB | | | | |" % traffic["same"])
     print("| bytes from the servers, 1,000 rows different | | **%.2f MB** | | | ≤ 1.4 MB | 0.6 MB |" % traffic["other"])
     print("| peak memory of the command | | %.0f MB | | | | |\n" % memory)
