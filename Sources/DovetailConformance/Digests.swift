@@ -102,7 +102,11 @@ extension Conformance {
                 func changes() async throws -> ChangedKeys {
                     var changed: ChangedKeys?
                     try await look {
-                        changed = try await DigestFeed($0, view: subject.view).changes(since: start)
+                        if case .changes(let keys)? = try await DigestFeed($0, view: subject.view).changes(
+                            since: start)
+                        {
+                            changed = keys
+                        }
                     }
                     guard let changed else {
                         throw ConformanceFailure(description: "the cursor is not understood")

@@ -33,7 +33,13 @@ struct MemoryObservation: Observation {
 
     func changes(of view: TableView, since cursor: FeedCursor) async throws -> ChangedKeys? {
         let table = try table(view)
-        if table.addsUpDigests { return try await DigestFeed(self, view: view).changes(since: cursor) }
+        if table.addsUpDigests {
+            guard case .changes(let keys)? = try await DigestFeed(self, view: view).changes(since: cursor)
+            else {
+                return nil
+            }
+            return keys
+        }
         let parts = cursor.text.split(separator: ".")
         guard table.keepsLog, parts.count == 2, parts[0] == "\(feedIdentity)", let from = Int(parts[1]),
             from <= table.log.count

@@ -72,6 +72,21 @@ struct DigestTests {
         #expect(try await pair.synchronizer().verify().agrees)
     }
 
+    @Test("where much changed, everything is looked at, and no keys are asked for")
+    func muchChanged() async throws {
+        var pair = MemoryPair(addsUpDigests: true)
+        await pair.insert(1...5000, .left)
+        let left = CountingReplica(pair.left)
+        pair.job.replicas.left = left
+        _ = try await pair.sync()
+        _ = try await pair.sync()
+        await pair.update(stride(from: 1, to: 5000, by: 4), .left, ["size": .int(9)])
+        let (records, keys) = (left.records, left.keys)
+        #expect(try await pair.sync().totals.writes.right.updates == 1250)
+        #expect(left.keys == keys && left.records >= records + 5000)
+        #expect(try await pair.synchronizer().verify().agrees)
+    }
+
     @Test("an edit that takes back what a run wrote is seen, although the table is as it was")
     func takenBack() async throws {
         let pair = MemoryPair(addsUpDigests: true)
@@ -118,6 +133,7 @@ private final class CountingReplica: Replica {
     /// Sums of which half will do are alike in ranges below this one, whatever the records.
     private let hidesBelow: Int
     private let handedOut = Mutex(0)
+    private let named = Mutex(0)
 
     init(_ replica: MemoryReplica, dialect: String? = nil, hidesBelow: Int = 0) {
         self.replica = replica
@@ -127,6 +143,9 @@ private final class CountingReplica: Replica {
 
     var records: Int { handedOut.withLock { $0 } }
     func count(_ records: Int) { handedOut.withLock { $0 += records } }
+    /// How many keys were asked for with their digests.
+    var keys: Int { named.withLock { $0 } }
+    func countKeys(_ keys: Int) { named.withLock { $0 += keys } }
 
     var name: String { replica.name }
     func describe() async throws -> [TableDescription] { try await replica.describe() }
@@ -160,7 +179,10 @@ private struct CountingObservation: DigestingObservation {
         return records
     }
     func changes(of view: TableView, since cursor: FeedCursor) async throws -> ChangedKeys? {
-        try await inner.changes(of: view, since: cursor)
+        guard case .changes(let keys)? = try await DigestFeed(self, view: view).changes(since: cursor) else {
+            return nil
+        }
+        return keys
     }
     func feedPosition(of view: TableView) async throws -> FeedCursor? {
         try await inner.feedPosition(of: view)
@@ -183,7 +205,9 @@ private struct CountingObservation: DigestingObservation {
         }
     }
     func keyDigests(of view: TableView, parts: KeyParts) async throws -> [KeyDigest] {
-        try await inner.keyDigests(of: view, parts: parts)
+        let keys = try await inner.keyDigests(of: view, parts: parts)
+        replica.countKeys(keys.count)
+        return keys
     }
 }
 

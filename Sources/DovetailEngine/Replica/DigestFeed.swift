@@ -26,9 +26,16 @@ public struct DigestFeed: Sendable {
         return Position(dialect: dialect, bounds: bounds, digests: digests).cursor
     }
 
-    /// The keys in all ranges that changed; nil when the cursor is none of this feed.
+    /// What a feed of digests says.
+    public enum Answer: Sendable {
+        case changes(ChangedKeys)
+        /// So much changed that looking at everything costs less; the cursor says what the table holds now.
+        case much(FeedCursor)
+    }
+
+    /// The keys in all ranges that changed; nil when the cursor is none of this feed, or not worth keeping.
     /// - Throws: ``ReplicaError``.
-    public func changes(since cursor: FeedCursor) async throws -> ChangedKeys? {
+    public func changes(since cursor: FeedCursor) async throws -> Answer? {
         guard let was = Position(cursor), try await observation.digestDialect(of: view) == was.dialect else {
             return nil
         }
@@ -36,12 +43,17 @@ public struct DigestFeed: Sendable {
         let digests = try await observation.digests(of: view, parts: parts)
         let now = Position(dialect: was.dialect, bounds: was.bounds, digests: digests)
         let changed = was.changes(to: now)
+        // Before they are asked for: a change in each range would bring the keys of the whole table here.
+        guard ChangedKeys.areFew(now.count(in: changed) + was.written.count, of: now.count(in: nil)) else {
+            return now.isEven ? .much(now.cursor) : nil
+        }
         var keys = was.written
         if !changed.isEmpty {
             parts.wanted = changed.map { PartPosition(range: $0) }
             keys.formUnion(try await observation.keyDigests(of: view, parts: parts).lazy.map(\.key))
         }
-        return ChangedKeys(keys: keys.sorted(), ranges: changed.map(parts.keys), cursor: now.cursor)
+        return .changes(
+            ChangedKeys(keys: keys.sorted(), ranges: changed.map(parts.keys), cursor: now.cursor))
     }
 
     /// The cursor after the run wrote records with these keys, on either side; nil where they are so many that looking at
@@ -125,6 +137,18 @@ public struct DigestFeed: Sendable {
             writer.put(integer: UInt32(written.count))
             for key in written.sorted() { writer.put(counted: key.bytes) }
             return FeedCursor(Self.prefix + Data(writer.bytes).base64EncodedString())
+        }
+
+        /// How many records some ranges hold, or all.
+        func count(in ranges: [Int]?) -> Int {
+            let counts = ranges?.lazy.map { digests[$0]?.count ?? 0 }.reduce(0, +)
+            return Int(counts ?? digests.values.reduce(0) { $0 + $1.count })
+        }
+
+        /// Whether no range has grown so large that the table is better divided anew.
+        var isEven: Bool {
+            let largest = digests.values.map(\.count).max() ?? 0
+            return largest <= 8 * UInt64(max(1, count(in: nil) / (bounds.count + 1)))
         }
 
         /// The ranges that hold something else in `now`, ascending.

@@ -122,4 +122,8 @@ public struct ChangedKeys: Sendable, Hashable {
         self.ranges = ranges
         self.cursor = cursor
     }
+
+    /// Whether looking at some records of a table costs less than looking at all. Reading one by its key costs about as much as
+    /// ten in a scan.
+    static func areFew(_ keys: Int, of count: Int) -> Bool { keys <= 1000 || keys < count / 10 }
 }

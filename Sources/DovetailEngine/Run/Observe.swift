@@ -106,17 +106,12 @@ struct Observer {
             keys.formUnion(changed.keys)
             keys.formUnion(try await state.baseKeys(of: table.schema.name, in: changed.ranges))
         }
-        guard isWorthwhile(keys.count, of: count) else { return nil }
+        guard ChangedKeys.areFew(keys.count, of: count) else { return nil }
         for side in Side.allCases {
             // An emptied side must be seen as emptied, with the counts of a whole look.
             if try await observations[side].isEmpty(table.views[side]) { return nil }
         }
         return (keys.sorted(), Sides(left: changes.left?.cursor, right: changes.right?.cursor))
-    }
-
-    /// Reading records one by one costs about as much as ten in a scan.
-    private func isWorthwhile(_ keys: Int, of count: Int) -> Bool {
-        keys <= 1000 || keys < count / 10
     }
 
     /// What changed on one side: by its feed since a cursor, or without one by a look at all of its records beside the
@@ -133,7 +128,7 @@ struct Observer {
         _ = try await DovetailEngine.join(
             base: try await state.base(of: table.schema.name, mirrored: false),
             left: side == .left ? records : nil, right: side == .right ? records : nil, into: &found)
-        return isWorthwhile(found.count, of: baseCount) ? (found.keys, [], nil) : nil
+        return ChangedKeys.areFew(found.count, of: baseCount) ? (found.keys, [], nil) : nil
     }
 
     /// Where the feeds stand now. Both are asked at once: what adds up digests takes a scan.

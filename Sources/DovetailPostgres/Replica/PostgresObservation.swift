@@ -21,6 +21,8 @@ final class PostgresObservation: Observation {
         var plans: [TableView: ViewPlan] = [:]
         /// Nil: looked up, and there are no digests.
         var digestPlans: [TableView: DigestPlan?] = [:]
+        /// What tables hold, where the feed was asked for their changes and had too many to name.
+        var positions: [TableView: FeedCursor] = [:]
         var cursors: [SnapshotCursor] = []
         var isFinished = false
     }
@@ -85,11 +87,18 @@ final class PostgresObservation: Observation {
 
     /// The feed is made of digests; where there are none, there is no feed.
     func changes(of view: TableView, since cursor: FeedCursor) async throws -> ChangedKeys? {
-        try await DigestFeed(self, view: view).changes(since: cursor)
+        switch try await DigestFeed(self, view: view).changes(since: cursor) {
+        case .changes(let keys)?: return keys
+        case .much(let position)?:
+            state.withLock { $0.positions[view] = position }
+            return nil
+        case nil: return nil
+        }
     }
 
     func feedPosition(of view: TableView) async throws -> FeedCursor? {
-        try await DigestFeed(self, view: view).position()
+        if let known = state.withLock({ $0.positions[view] }) { return known }
+        return try await DigestFeed(self, view: view).position()
     }
 
     func isEmpty(_ view: TableView) async throws -> Bool {
