@@ -149,6 +149,8 @@ extension Applier {
         // Forgotten under the left id that the record has now, or had before the run.
         let forgotten = entry.base.map { undone($0, entry.seen.left, entry.seen.right, entry.table).key }
         if let forgotten, forgotten != entry.key { memory.gone.append((entry.table, forgotten)) }
+        // What it waited for before the undo, it waits for again.
+        lookAgain(entry, entry.table, into: &memory)
     }
 
     /// Moves the base of one record: both sides were proven to hold what the plan says.

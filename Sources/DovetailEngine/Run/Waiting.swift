@@ -111,6 +111,8 @@ extension Applier {
                 base.right = try base.right.moved(moving)
                 next.base = base
                 memory.agreed.append((name, base))
+                // It is still to be deleted.
+                memory.pending.append((name, entry.key))
             }
         case .rejected(let rejection)?:
             memory.outcomes.append((name, side, entry.key, .rejected, rejection.reason))
