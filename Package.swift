@@ -14,6 +14,7 @@ let package = Package(
         .library(name: "Dovetail", targets: ["Dovetail"]),
         .library(name: "DovetailEngine", targets: ["DovetailEngine"]),
         .library(name: "DovetailMemory", targets: ["DovetailMemory"]),
+        .library(name: "DovetailModels", targets: ["DovetailModels"]),
         .library(name: "DovetailSQLite", targets: ["DovetailSQLite"]),
         .library(name: "DovetailFlatFiles", targets: ["DovetailFlatFiles"]),
         .library(name: "DovetailPostgres", targets: ["DovetailPostgres"]),
@@ -48,6 +49,8 @@ let package = Package(
         // Floor 3: replicas and state stores.
         .target(
             name: "DovetailMemory", dependencies: ["Dovetail", "DovetailEngine"], swiftSettings: strict),
+        .target(
+            name: "DovetailModels", dependencies: ["Dovetail", "DovetailEngine"], swiftSettings: strict),
         .target(
             name: "DovetailSQLite",
             dependencies: [
@@ -162,6 +165,9 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(name: "BrowserSupport", path: "Tests/Support/Browser", swiftSettings: strict),
+        .testTarget(
+            name: "DovetailModelsTests", dependencies: ["Dovetail", "DovetailEngine", "DovetailModels"],
+            swiftSettings: strict),
         .testTarget(
             name: "DovetailPagesTests",
             dependencies: [

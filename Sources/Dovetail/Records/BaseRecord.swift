@@ -68,6 +68,21 @@ extension RecordBatch {
         for record in records { builder.append(base: record) }
         self = builder.seal()
     }
+
+    /// A batch of base records that say: both sides agreed on these. O(bytes).
+    public init(agreeingOn batch: RecordBatch) {
+        var builder = BatchBuilder(capacity: batch.byteCount)
+        var cursor = FrameCursor(batch.storage)
+        while let frame = cursor.next() {
+            builder.beginRecord()
+            builder.put(raw: frame.key)
+            builder.endKey()
+            builder.put(raw: frame.third)
+            builder.endLocator()
+            builder.endRecord()
+        }
+        self = builder.seal()
+    }
 }
 
 extension BatchBuilder {

@@ -34,6 +34,35 @@ public struct RecordBatch: Sendable {
         self.storage = storage
         self.count = count
     }
+
+    /// The same records in the order of their keys; those with one key stay in theirs. O(n) where they are in order already.
+    public func sortedByKey() -> RecordBatch {
+        var frames: [Frame] = []
+        frames.reserveCapacity(count)
+        var cursor = FrameCursor(storage)
+        var isSorted = true
+        while let frame = cursor.next() {
+            if let last = frames.last, compareKeys(last.key, frame.key) > 0 { isSorted = false }
+            frames.append(frame)
+        }
+        if isSorted { return self }
+        let order = frames.indices.sorted {
+            let order = compareKeys(frames[$0].key, frames[$1].key)
+            return order == 0 ? $0 < $1 : order < 0
+        }
+        var builder = BatchBuilder(capacity: byteCount)
+        for index in order {
+            let frame = frames[index]
+            builder.beginRecord()
+            builder.put(raw: frame.key)
+            builder.endKey()
+            builder.put(raw: frame.second)
+            builder.endLocator()
+            builder.put(raw: frame.third)
+            builder.endRecord()
+        }
+        return builder.seal()
+    }
 }
 
 /// The memory behind a batch.

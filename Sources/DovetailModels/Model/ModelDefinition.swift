@@ -1,0 +1,162 @@
+public import Dovetail
+
+/// A plain struct as records of a dataset.
+///
+/// ```swift
+/// struct Device: Model {
+///     var site = ""
+///     var name = ""
+///     var role = ""
+///     var lastSeen: Date?          // local: neither compared nor sent
+///
+///     static let definition = ModelDefinition<Self>(
+///         "device", id: \.site, \.name, attributes: \.role, parent: .to(Site.self, \.site))
+/// }
+/// ```
+///
+/// A new record is made from `init()`, which a struct has when all of its properties have defaults, and its fields are set.
+public protocol Model: Sendable {
+    static var definition: ModelDefinition<Self> { get }
+    init()
+}
+
+/// A property of a model, as `\.name`.
+public typealias FieldPath<Subject, Content> = any WritableKeyPath<Subject, Content> & Sendable
+
+/// What a model's records are called, are known by, and hold.
+public struct ModelDefinition<Subject: Model>: Sendable {
+    /// The name of the type in diffs and plans.
+    public let name: String
+    /// Identifiers first, in their order: a record is known by all of them together, never by a joined text.
+    let fields: [ModelField<Subject>]
+    let identifierCount: Int
+    /// The record under which this one stands in a diff; a reference like the others otherwise.
+    let parent: ModelReference<Subject>?
+    let references: [ModelReference<Subject>]
+
+    /// - Parameters:
+    ///   - id: the identifiers.
+    ///   - attributes: what is compared and sent beside them.
+    ///   - parent: the reference by which a diff is shown as a tree.
+    ///   - references: other records that this one needs: they are created before it and deleted after it.
+    public init<each Identifier: FieldValue, each Attribute: FieldValue>(
+        _ name: String,
+        id: repeat FieldPath<Subject, each Identifier>,
+        attributes: repeat FieldPath<Subject, each Attribute>,
+        parent: ModelReference<Subject>? = nil,
+        references: ModelReference<Subject>...
+    ) {
+        var fields: [ModelField<Subject>] = []
+        repeat fields.append(ModelField(each id))
+        identifierCount = fields.count
+        repeat fields.append(ModelField(each attributes))
+        self.name = name
+        self.fields = fields
+        self.parent = parent
+        self.references = (parent.map { [$0] } ?? []) + references
+    }
+
+    /// The table of these records.
+    var schema: TableSchema {
+        TableSchema(
+            name, fields: fields.map { Field($0.name, $0.type, options: $0.options) },
+            identity: .match(fields.prefix(identifierCount).map(\.name)),
+            references: references.map(\.reference))
+    }
+
+    /// The definition with another way to compare one of its attributes: within a tolerance, as an unordered list, in one
+    /// form of Unicode.
+    public func comparing<Content: FieldValue>(
+        _ field: FieldPath<Subject, Content>, _ options: FieldOptions
+    ) -> ModelDefinition {
+        let name = ModelField(field).name
+        return ModelDefinition(
+            self, fields: fields.map { $0.name == name ? $0.with(options) : $0 })
+    }
+
+    private init(_ other: ModelDefinition, fields: [ModelField<Subject>]) {
+        name = other.name
+        self.fields = fields
+        identifierCount = other.identifierCount
+        parent = other.parent
+        references = other.references
+    }
+
+    /// A record with these fields.
+    /// - Throws: ``PackingError``, or ``ModelError`` when a value is none of its field.
+    func model(_ record: PackedRecord) throws -> Subject {
+        var model = Subject()
+        let values = try record.values()
+        for (field, value) in zip(fields, values) {
+            guard field.set(&model, value) else {
+                throw ModelError("\(name).\(field.name) can't be \(value.words)")
+            }
+        }
+        return model
+    }
+}
+
+/// One field: closures made once, so that no key path is looked into by name later.
+struct ModelField<Subject>: Sendable {
+    let name: String
+    let type: FieldType
+    private(set) var options = FieldOptions()
+    let pack: @Sendable (Subject, inout BatchBuilder) -> Void
+    let packKey: @Sendable (Subject, inout BatchBuilder) -> Void
+    /// False when the value is none of this field.
+    let set: @Sendable (inout Subject, Value) -> Bool
+
+    init<Content: FieldValue>(_ path: FieldPath<Subject, Content>) {
+        // `\Device.name`: the compiler has checked that there is such a property.
+        name = "\(path)".split(separator: ".").dropFirst().joined(separator: ".")
+        type = Content.fieldType
+        pack = { $0[keyPath: path].pack(into: &$1) }
+        packKey = { $0[keyPath: path].packKey(into: &$1) }
+        set = { subject, value in
+            guard let content = Content(value) else { return false }
+            subject[keyPath: path] = content
+            return true
+        }
+    }
+
+    func with(_ options: FieldOptions) -> ModelField {
+        var field = self
+        field.options = options
+        return field
+    }
+}
+
+/// Fields that name a record of another type, or of the same.
+public struct ModelReference<Subject>: Sendable {
+    let fields: [String]
+    /// The type's name and its identifiers. Asked for when they are needed: types may refer to each other in a circle.
+    private let target: @Sendable () -> (name: String, identifiers: [String])
+
+    var reference: Reference {
+        let target = target()
+        return Reference(fields: fields, table: target.name, targetFields: target.identifiers)
+    }
+
+    /// - Parameters:
+    ///   - target: the type that is referred to.
+    ///   - fields: what holds its identifiers, in their order.
+    public static func to<Target: Model, each Content: FieldValue>(
+        _ target: Target.Type, _ fields: repeat FieldPath<Subject, each Content>
+    ) -> ModelReference {
+        var names: [String] = []
+        repeat names.append(ModelField(each fields).name)
+        return ModelReference(
+            fields: names,
+            target: {
+                let definition = Target.definition
+                return (definition.name, definition.fields.prefix(definition.identifierCount).map(\.name))
+            })
+    }
+}
+
+/// A dataset or a model can't be used as it is. The message is for the programmer: what, where, what to do.
+public struct ModelError: Error, Sendable, Hashable, CustomStringConvertible {
+    public let description: String
+
+    init(_ description: String) { self.description = description }
+}

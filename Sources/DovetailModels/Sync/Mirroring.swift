@@ -1,0 +1,130 @@
+import Dovetail
+public import DovetailEngine
+import Foundation
+
+extension Dataset {
+    /// What would have to be done to this dataset so that it holds what `source` holds. Loads both at once, unless they
+    /// are loaded.
+    /// - Throws: what the loaders throw; ``ModelError`` when a type differs between the two.
+    public func diff(from source: Dataset) async throws -> Diff { try await Mirroring(source, self).diff() }
+
+    /// What would have to be done to `destination` so that it holds what this dataset holds.
+    /// - Throws: as ``diff(from:)``.
+    public func diff(to destination: Dataset) async throws -> Diff { try await destination.diff(from: self) }
+
+    /// Makes this dataset hold what `source` holds: parents are created before what stands under them and deleted after it,
+    /// and each write goes to its hook.
+    /// - Parameter allowing: limits that are lifted for this run: deletes of more than a fifth of a type's records (and more
+    ///   than ten), and a source that holds nothing of a type.
+    /// - Throws: ``RunHalted`` before anything was written; what the loaders throw; ``ModelError``.
+    @discardableResult
+    public func sync(from source: Dataset, limits: Limits = Limits(), allowing: Set<Allowance> = [])
+        async throws
+        -> SyncResult
+    {
+        try await Mirroring(source, self, limits: limits).sync(allowing: allowing)
+    }
+
+    /// Makes `destination` hold what this dataset holds.
+    /// - Throws: as ``sync(from:limits:allowing:)``.
+    @discardableResult
+    public func sync(to destination: Dataset, limits: Limits = Limits(), allowing: Set<Allowance> = [])
+        async throws
+        -> SyncResult
+    {
+        try await destination.sync(from: self, limits: limits, allowing: allowing)
+    }
+}
+
+/// One dataset that is made like another, on the engine's ordinary run: the source is the left side.
+struct Mirroring {
+    private let source: Dataset
+    private let destination: Dataset
+    private let limits: Limits
+
+    init(_ source: Dataset, _ destination: Dataset, limits: Limits = Limits()) {
+        self.source = source
+        self.destination = destination
+        self.limits = limits
+    }
+
+    func diff() async throws -> Diff {
+        let synchronizer = try await synchronizer()
+        return try diff(try await synchronizer.plan(), synchronizer.job)
+    }
+
+    func sync(allowing: Set<Allowance>) async throws -> SyncResult {
+        let synchronizer = try await synchronizer()
+        let result = try await synchronizer.sync(allowing: allowing)
+        return try await SyncResult(result, synchronizer.state, diff: try diff(result.plan, synchronizer.job))
+    }
+
+    private func synchronizer() async throws -> Synchronizer {
+        async let left: Void = source.load()
+        async let right: Void = destination.load()
+        (_, _) = (try await left, try await right)
+        let schemas = Dictionary(
+            source.schemas.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        var tables: [JobTable] = []
+        for schema in destination.schemas {
+            guard let other = schemas[schema.name] else { continue }
+            guard other == schema else {
+                throw ModelError(
+                    "“\(schema.name)” is one model in \(source.name) and another in \(destination.name);"
+                        + " use one type, or two names")
+            }
+            tables.append(
+                JobTable(
+                    schema,
+                    rules: TableRules(
+                        direction: .leftToRight,
+                        deletes: source.incompleteReason == nil ? .propagate : .keep)))
+        }
+        let job = SyncJob(
+            name: "\(source.name) to \(destination.name)",
+            labels: Sides(left: source.name, right: destination.name),
+            replicas: Sides(
+                left: DatasetReplica(dataset: source), right: DatasetReplica(dataset: destination)),
+            tables: tables, limits: limits)
+        return Synchronizer(
+            job: job, state: MirrorState(follower: destination),
+            owner: LockOwner(
+                process: ProcessInfo.processInfo.processIdentifier, host: "", user: "", command: "sync",
+                since: 0),
+            clock: { Int64(Date().timeIntervalSince1970 * 1_000_000) })
+    }
+
+    private func diff(_ plan: Plan, _ job: SyncJob) throws -> Diff {
+        let parents = destination.parents
+        var types: [String: DiffTree.Shape] = [:]
+        for (order, table) in job.tables.enumerated() {
+            types[table.schema.name] = DiffTree.Shape(
+                order: order, schema: table.schema, identifierCount: table.keyFields.count,
+                parent: parents[table.schema.name])
+        }
+        var tree = DiffTree(types) { key, type in
+            source.record(key, of: type) ?? destination.record(key, of: type)
+        }
+        var summary = DiffSummary()
+        for table in job.tables {
+            let name = table.schema.name
+            guard var entries = try plan.entries(of: name) else { continue }
+            while let entry = try entries.next() {
+                guard case .write = entry.decision else {
+                    if case .agree = entry.decision { continue }
+                    summary.skipped += 1
+                    continue
+                }
+                try tree.add(entry.key, of: name, new: entry.seen.left?.fields, old: entry.seen.right?.fields)
+            }
+            summary.unchanged += plan.counts[name]?.unchanged ?? 0
+        }
+        let elements = try tree.elements()
+        for element in elements { element.count(into: &summary) }
+        let here = Set(destination.schemas.map(\.name))
+        let there = Set(source.schemas.map(\.name))
+        return Diff(
+            source: source.name, destination: destination.name, elements: elements, summary: summary,
+            uncompared: here.symmetricDifference(there).sorted(), incomplete: source.incompleteReason)
+    }
+}
