@@ -41,8 +41,8 @@ import Testing
             544220,  // a restored memory gave generations again, and a backup passed for the side itself
             540489,  // half of a merge went through and was forgotten while the other half waited
             517155,  // a saved plan deleted a record after the memory of it was lost
-            1626639,  // a delete that was owed was forgotten when an undo that could not be written put its base back
-            1644081,  // a delete that lost its references and was refused left a base that nothing brought to mind
+            1626639,  // an undo that could not be written forgot a delete that was owed
+            1644081,  // a delete that lost its references was not brought to mind again
             1415686,  // an id that was given anew was taken for the one that an older run cut short had seen
         ] as [UInt64])
     func laws_hold_where_they_were_broken_once(seed: UInt64) { check(seed) }
