@@ -195,7 +195,9 @@ public final class Dataset: Sendable {
         state.withLock { try? $0.table(table)?.record(key) }
     }
 
-    func apply(_ writes: [ReplicaWrite], to table: String) async throws -> [WriteOutcome] {
+    func apply(_ writes: [ReplicaWrite], to table: String, _ failures: HookFailures) async throws
+        -> [WriteOutcome]
+    {
         var outcomes: [WriteOutcome?] = Array(repeating: nil, count: writes.count)
         let (steps, width) = try state.withLock { state in
             guard let own = state.table(table) else {
@@ -203,7 +205,10 @@ public final class Dataset: Sendable {
             }
             let references = ReferenceCheck(writes, to: own, among: state.tables)
             let steps = try writes.map { write -> ModelStep in
-                if let reason = try references.reason(against: write) {
+                let reason =
+                    try write.key.flatMap { failures.reason(of: $0, in: table) }
+                    ?? references.reason(against: write)
+                if let reason {
                     return .done(.rejected(WriteOutcome.Rejection(reason: reason, dependsOnOthers: true)))
                 }
                 return try own.step(for: write)
@@ -228,9 +233,11 @@ public final class Dataset: Sendable {
                         } catch let error as CancellationError {
                             throw error
                         } catch {
+                            if let key = write.key { failures.note(key, in: table, "\(error)") }
+                            // Owed: it is tried again in every run.
                             return (
                                 index,
-                                .rejected(WriteOutcome.Rejection(reason: "\(error)"))
+                                .rejected(WriteOutcome.Rejection(reason: "\(error)", dependsOnOthers: true))
                             )
                         }
                         return (index, try self.keep(write, in: table))

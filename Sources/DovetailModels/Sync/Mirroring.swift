@@ -1,6 +1,5 @@
 import Dovetail
 public import DovetailEngine
-import Foundation
 
 extension Dataset {
     /// What would have to be done to this dataset so that it holds what `source` holds. Loads both at once, unless they
@@ -41,6 +40,7 @@ struct Mirroring {
     private let source: Dataset
     private let destination: Dataset
     private let limits: Limits
+    private var datasets: Sides<Dataset> { Sides(left: source, right: destination) }
 
     init(_ source: Dataset, _ destination: Dataset, limits: Limits = Limits()) {
         self.source = source
@@ -49,49 +49,21 @@ struct Mirroring {
     }
 
     func diff() async throws -> Diff {
-        let synchronizer = try await synchronizer()
-        return try diff(try await synchronizer.plan(), synchronizer.job)
+        let run = try await DatasetRun(datasets, limits: limits, state: MirrorState(follower: destination)) {
+            rules(incomplete: $0)
+        }
+        return try diff(try await run.synchronizer.plan(), run.synchronizer.job)
     }
 
     func sync(allowing: Set<Allowance>) async throws -> SyncResult {
-        let synchronizer = try await synchronizer()
-        let result = try await synchronizer.sync(allowing: allowing)
-        return try await SyncResult(result, synchronizer.state, diff: try diff(result.plan, synchronizer.job))
+        let run = try await DatasetRun(datasets, limits: limits, state: MirrorState(follower: destination)) {
+            rules(incomplete: $0)
+        }
+        return try await run.sync(allowing: allowing)
     }
 
-    private func synchronizer() async throws -> Synchronizer {
-        async let left: Void = source.load()
-        async let right: Void = destination.load()
-        (_, _) = (try await left, try await right)
-        let schemas = Dictionary(
-            source.schemas.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-        var tables: [JobTable] = []
-        for schema in destination.schemas {
-            guard let other = schemas[schema.name] else { continue }
-            guard other == schema else {
-                throw ModelError(
-                    "“\(schema.name)” is one model in \(source.name) and another in \(destination.name);"
-                        + " use one type, or two names")
-            }
-            tables.append(
-                JobTable(
-                    schema,
-                    rules: TableRules(
-                        direction: .leftToRight,
-                        deletes: source.incompleteReason == nil ? .propagate : .keep)))
-        }
-        let job = SyncJob(
-            name: "\(source.name) to \(destination.name)",
-            labels: Sides(left: source.name, right: destination.name),
-            replicas: Sides(
-                left: DatasetReplica(dataset: source), right: DatasetReplica(dataset: destination)),
-            tables: tables, limits: limits)
-        return Synchronizer(
-            job: job, state: MirrorState(follower: destination),
-            owner: LockOwner(
-                process: ProcessInfo.processInfo.processIdentifier, host: "", user: "", command: "sync",
-                since: 0),
-            clock: { Int64(Date().timeIntervalSince1970 * 1_000_000) })
+    private func rules(incomplete: Sides<Bool>) -> TableRules {
+        TableRules(direction: .leftToRight, deletes: incomplete.left ? .keep : .propagate)
     }
 
     private func diff(_ plan: Plan, _ job: SyncJob) throws -> Diff {

@@ -1,16 +1,20 @@
 public import Dovetail
-import DovetailEngine
+public import DovetailEngine
 
 /// What came of a sync.
 public struct SyncResult: Sendable {
-    /// What there was to do when it began.
-    public let diff: Diff
     /// Each write that was tried, in the order in which it was.
     public let operations: [Operation]
-    /// Records that were not tried, and why: they wait for others that could not be written, or still refer to them.
+    /// Records that were not tried, and why: they wait for others that could not be written, or can't be told apart.
     public let skipped: [Skipped]
+    /// Records that both systems changed, which wait for someone to decide; of a sync one way none.
+    public let conflicts: [ConflictRecord]
+    /// Datasets that said that records of theirs may be missing: nothing was deleted.
+    public let incomplete: [String]
 
     public struct Operation: Sendable, Hashable {
+        /// The dataset that was written to.
+        public let dataset: String
         public let action: DiffElement.Action
         public let type: String
         public let key: RecordKey
@@ -26,35 +30,51 @@ public struct SyncResult: Sendable {
 
     /// Writes that were done.
     public var applied: [Operation] { operations.filter { $0.error == nil } }
-    /// Writes that a hook refused. They are owed: the next diff has them again.
+    /// Writes that a hook refused. They are owed: the next run tries them again.
     public var failed: [Operation] { operations.filter { $0.error != nil } }
-    /// Whether the destination holds now what the source holds.
-    public var isComplete: Bool { failed.isEmpty && skipped.isEmpty && diff.summary.skipped == 0 }
-
-    init(_ result: RunResult, _ state: any StateStore, diff: Diff) async throws {
-        self.diff = diff
-        // What waits for another record was never tried: no hook was called.
-        let rejections = try await state.rejections()
-        let waiting = Set(
-            rejections.filter(\.isRetried).map { ConflictRecord.ID(table: $0.table, key: $0.key) })
-        skipped = rejections.filter(\.isRetried).map {
-            Skipped(type: $0.table, key: $0.key, reason: $0.rejection.reason)
-        }
-        let changes = try await Self.changes(of: result.run, state)
-        var last: [ConflictRecord.ID: Int] = [:]
-        for (place, change) in changes.enumerated() { last[change.id] = place }
-        operations = changes.enumerated().compactMap { place, change in
-            let error = Self.error(change)
-            // Tried again since, or waiting: neither is how it ended.
-            let isOver = error == nil || (last[change.id] == place && !waiting.contains(change.id))
-            guard isOver, let action = Self.action(change.entry.verb) else { return nil }
-            return Operation(action: action, type: change.entry.table, key: change.entry.key, error: error)
-        }
+    /// Whether both datasets hold the same now.
+    public var isComplete: Bool {
+        failed.isEmpty && skipped.isEmpty && conflicts.isEmpty && incomplete.isEmpty
     }
 
-    private static func changes(of run: Int64?, _ state: any StateStore) async throws -> [HistoryChange] {
-        guard let run else { return [] }
-        return try await state.changes(of: run, offset: 0, limit: .max)
+    init(
+        _ result: RunResult, _ state: any StateStore, _ datasets: Sides<DatasetReplica>
+    ) async throws {
+        func failure(_ table: String, _ key: RecordKey) -> Bool {
+            Side.allCases.contains { datasets[$0].failures.reason(of: key, in: table) != nil }
+        }
+        skipped = try await state.rejections().filter { !failure($0.table, $0.key) }.map {
+            Skipped(type: $0.table, key: $0.key, reason: $0.rejection.reason)
+        }
+        conflicts = try await state.conflicts()
+        incomplete = Side.allCases.map { datasets[$0].dataset }.filter { $0.incompleteReason != nil }.map(
+            \.name)
+        let changes =
+            if let run = result.run { try await state.changes(of: run, offset: 0, limit: .max) } else {
+                [HistoryChange]()
+            }
+        var told: Set<ConflictRecord.ID> = []
+        operations = changes.compactMap { change in
+            let (entry, side) = (change.entry, change.entry.side)
+            guard let action = Self.action(entry.verb) else { return nil }
+            var error: String?
+            switch change.outcome {
+            case .applied, .already: break
+            // Waited for another record: it was tried again since, or is skipped.
+            case .rejected where datasets[side].failures.reason(of: entry.key, in: entry.table) == nil:
+                return nil
+            case .rejected:
+                guard told.insert(ConflictRecord.ID(table: entry.table, key: entry.key)).inserted else {
+                    return nil
+                }
+                error = datasets[side].failures.reason(of: entry.key, in: entry.table)
+            case .overtaken: error = change.reason ?? "the record changed meanwhile"
+            case .open: error = "no answer came"
+            }
+            return Operation(
+                dataset: datasets[side].dataset.name, action: action, type: entry.table, key: entry.key,
+                error: error)
+        }
     }
 
     private static func action(_ verb: String) -> DiffElement.Action? {
@@ -65,17 +85,4 @@ public struct SyncResult: Sendable {
         default: nil
         }
     }
-
-    private static func error(_ change: HistoryChange) -> String? {
-        switch change.outcome {
-        case .applied, .already: nil
-        case .rejected: change.reason ?? "it was refused"
-        case .overtaken: change.reason ?? "the record changed meanwhile"
-        case .open: "no answer came"
-        }
-    }
-}
-
-extension HistoryChange {
-    fileprivate var id: ConflictRecord.ID { ConflictRecord.ID(table: entry.table, key: entry.key) }
 }
