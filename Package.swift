@@ -119,6 +119,11 @@ let package = Package(
             dependencies: ["Dovetail"],
             path: "Benchmarks/DovetailBenchmarks",
             swiftSettings: strict),
+        .executableTarget(
+            name: "DovetailModelsBenchmark",
+            dependencies: ["DovetailModels"],
+            path: "Benchmarks/DovetailModelsBenchmark",
+            swiftSettings: strict),
         .testTarget(name: "DovetailTests", dependencies: ["Dovetail"], swiftSettings: strict),
         .testTarget(
             name: "DovetailEngineTests",

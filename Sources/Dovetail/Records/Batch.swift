@@ -65,6 +65,44 @@ public struct RecordBatch: Sendable {
     }
 }
 
+/// Finds records of a batch in key order by their keys. Costs 4 bytes a record, and O(log n) comparisons a search.
+public struct BatchIndex: Sendable {
+    private let batch: RecordBatch
+    private let offsets: [UInt32]
+
+    /// - Parameter batch: in key order, at most 4 GB.
+    public init(_ batch: RecordBatch) {
+        self.batch = batch
+        var offsets: [UInt32] = []
+        offsets.reserveCapacity(batch.count)
+        var cursor = FrameCursor(batch.storage)
+        while true {
+            let offset = cursor.place
+            guard cursor.next() != nil else { break }
+            offsets.append(UInt32(offset))
+        }
+        self.offsets = offsets
+    }
+
+    /// The first record with a key; nil when there is none.
+    public func record(_ key: RecordKey) -> Record? {
+        key.bytes.withUnsafeBytes { wanted in
+            var (low, high) = (0, offsets.count)
+            while low < high {
+                let middle = (low + high) / 2
+                if compareKeys(frame(middle).key, wanted) < 0 { low = middle + 1 } else { high = middle }
+            }
+            guard low < offsets.count else { return nil }
+            let frame = frame(low)
+            guard compareKeys(frame.key, wanted) == 0 else { return nil }
+            return Record(
+                key: key, locator: Array(frame.second), fields: PackedRecord(bytes: Array(frame.third)))
+        }
+    }
+
+    private func frame(_ place: Int) -> Frame { FrameCursor(batch.storage).frame(at: Int(offsets[place])) }
+}
+
 /// The memory behind a batch.
 ///
 /// Unchecked because it holds a raw pointer. Proof: only ``BatchBuilder``, which owns it alone, ever writes to it,
@@ -291,6 +329,8 @@ struct FrameCursor {
     init(_ storage: BatchStorage) { self.storage = storage }
 
     var isAtEnd: Bool { offset >= storage.used }
+    /// Where the next frame begins.
+    var place: Int { offset }
 
     /// The frame under the cursor, without moving.
     func peek() -> Frame? {
@@ -304,7 +344,7 @@ struct FrameCursor {
         return frame
     }
 
-    private func frame(at offset: Int) -> Frame {
+    func frame(at offset: Int) -> Frame {
         let start = UnsafeRawPointer(storage.base) + offset
         let a = Int(start.loadUnaligned(fromByteOffset: 0, as: UInt32.self))
         let b = Int(start.loadUnaligned(fromByteOffset: 4, as: UInt32.self))

@@ -43,59 +43,68 @@ final class ModelTable<Subject: Model>: AnyModelTable {
     var parent: Reference? { definition.parent?.reference }
     private(set) var models: [Subject] = []
     var hooks = ModelHooks<Subject>()
+    /// Every record with its place in `models` as its locator, in key order, as it was when someone last looked.
     private var packed: RecordBatch?
-    /// Where each key stands in `models`; made when a record is first sought.
-    private var places: [RecordKey: Int]?
+    /// Made when a record is first sought.
+    private var index: BatchIndex?
+    /// Where records stand that came or moved since then; nil: gone.
+    private var moved: [RecordKey: Int?] = [:]
+    private var isChanged = false
 
     func append(_ model: Subject) {
         models.append(model)
         packed = nil
-        places = nil
     }
 
     func removeAll() {
         models = []
         packed = nil
-        places = nil
     }
 
     var batch: RecordBatch {
-        if let packed { return packed }
+        if let packed, !isChanged { return packed }
         var builder = BatchBuilder(capacity: max(1 << 12, models.count * 64))
-        for model in models { write(model, into: &builder) }
+        models.withUnsafeBufferPointer { models in
+            guard let first = models.baseAddress else { return }
+            for place in models.indices { write(first + place, place, into: &builder) }
+        }
         let batch = builder.seal().sortedByKey()
         packed = batch
+        index = nil
+        moved = [:]
+        isChanged = false
         return batch
     }
 
-    private func write(_ model: Subject, into builder: inout BatchBuilder) {
+    private func write(_ model: UnsafePointer<Subject>, _ place: Int, into builder: inout BatchBuilder) {
         builder.beginRecord()
         for field in definition.fields.prefix(definition.identifierCount) { field.packKey(model, &builder) }
         builder.endKey()
+        withUnsafeBytes(of: UInt64(place)) { builder.put(raw: $0) }
         builder.endLocator()
         for field in definition.fields { field.pack(model, &builder) }
         builder.endRecord()
     }
 
-    private func record(of model: Subject) -> Record? {
+    /// The record at a place.
+    private func record(at place: Int) -> Record? {
         var builder = BatchBuilder(capacity: 256)
-        write(model, into: &builder)
+        withUnsafePointer(to: models[place]) { write($0, place, into: &builder) }
         return builder.seal().records().first
     }
 
     private func place(_ key: RecordKey) -> Int? {
-        if let places { return places[key] }
-        var found: [RecordKey: Int] = [:]
-        found.reserveCapacity(models.count)
-        for (place, model) in models.enumerated() {
-            if let record = record(of: model) { found[record.key] = place }
+        if let place = moved[key] { return place }
+        // What changed since it was packed is in `moved`.
+        let index = index ?? BatchIndex(packed ?? batch)
+        self.index = index
+        return index.record(key).map { record in
+            record.locator.withUnsafeBytes { Int($0.loadUnaligned(as: UInt64.self)) }
         }
-        places = found
-        return found[key]
     }
 
     func record(_ key: RecordKey) throws -> PackedRecord? {
-        place(key).flatMap { record(of: models[$0]) }?.fields
+        place(key).flatMap(record(at:))?.fields
     }
 
     func holds(_ key: RecordKey) -> Bool { place(key) != nil }
@@ -103,11 +112,8 @@ final class ModelTable<Subject: Model>: AnyModelTable {
     func named(by reference: Reference) -> [RecordKey: RecordKey] {
         let positions = reference.fields.compactMap(schema.index(of:))
         var named: [RecordKey: RecordKey] = [:]
-        for model in models {
-            guard let record = record(of: model), let key = try? record.fields.key(of: positions) else {
-                continue
-            }
-            named[key] = record.key
+        for record in batch.records() {
+            if let key = try? record.fields.key(of: positions) { named[key] = record.key }
         }
         return named
     }
@@ -115,7 +121,7 @@ final class ModelTable<Subject: Model>: AnyModelTable {
     func step(for write: ReplicaWrite) throws -> ModelStep {
         guard let key = write.key else { return .done(.overtaken) }
         let place = place(key)
-        let now = place.flatMap { record(of: models[$0]) }
+        let now = place.flatMap(record(at:))
         if now?.fields == write.write.result, now != nil || write.write == .delete {
             return .done(.already(now))
         }
@@ -152,27 +158,26 @@ final class ModelTable<Subject: Model>: AnyModelTable {
 
     func keep(_ write: ReplicaWrite) throws -> Record? {
         guard let key = write.key else { return nil }
-        packed = nil
+        isChanged = true
         switch write.write {
         case .insert(let record):
-            let model = try definition.model(record)
-            places?[key] = models.count
-            models.append(model)
-            return self.record(of: model)
+            models.append(try definition.model(record))
+            moved[key] = models.count - 1
+            return self.record(at: models.count - 1)
         case .update(let record, _):
             guard let place = place(key) else { return nil }
             models[place] = try updated(models[place], with: record)
-            return self.record(of: models[place])
+            return self.record(at: place)
         case .delete:
             guard let place = place(key) else { return nil }
             // The last one takes its place.
             let last = models.count - 1
-            if place != last, let moved = self.record(of: models[last]) {
+            if place != last, let record = self.record(at: last) {
                 models[place] = models[last]
-                places?[moved.key] = place
+                moved[record.key] = place
             }
             models.removeLast()
-            places?[key] = nil
+            moved[key] = .some(nil)
             return nil
         }
     }
