@@ -38,8 +38,11 @@ protocol AnyModelTable: AnyObject {
 }
 
 final class ModelTable<Subject: Model>: AnyModelTable {
-    private let definition = Subject.definition
-    let schema = Subject.definition.schema
+    private let definition: ModelDefinition<Subject>
+    /// Of the identifiers, and of all fields: by themselves, since this is where the time of a diff goes.
+    private let packKeys: [ModelField<Subject>.Pack]
+    private let packs: [ModelField<Subject>.Pack]
+    let schema: TableSchema
     var parent: Reference? { definition.parent?.reference }
     private(set) var models: [Subject] = []
     var hooks = ModelHooks<Subject>()
@@ -50,6 +53,13 @@ final class ModelTable<Subject: Model>: AnyModelTable {
     /// Where records stand that came or moved since then; nil: gone.
     private var moved: [RecordKey: Int?] = [:]
     private var isChanged = false
+
+    init() {
+        definition = Subject.definition
+        schema = definition.schema
+        packKeys = definition.fields.prefix(definition.identifierCount).map(\.packKey)
+        packs = definition.fields.map(\.pack)
+    }
 
     func append(_ model: Subject) {
         models.append(model)
@@ -78,11 +88,11 @@ final class ModelTable<Subject: Model>: AnyModelTable {
 
     private func write(_ model: UnsafePointer<Subject>, _ place: Int, into builder: inout BatchBuilder) {
         builder.beginRecord()
-        for field in definition.fields.prefix(definition.identifierCount) { field.packKey(model, &builder) }
+        for packKey in packKeys { packKey(model, &builder) }
         builder.endKey()
         withUnsafeBytes(of: UInt64(place)) { builder.put(raw: $0) }
         builder.endLocator()
-        for field in definition.fields { field.pack(model, &builder) }
+        for pack in packs { pack(model, &builder) }
         builder.endRecord()
     }
 

@@ -44,12 +44,16 @@ extension String: FieldValue {
         self = text
     }
     public func pack(into builder: inout BatchBuilder) {
-        var text = self
-        text.withUTF8 { builder.put(text: UnsafeRawBufferPointer($0)) }
+        withBytes { builder.put(text: $0) }
     }
     public func packKey(into builder: inout BatchBuilder) {
-        var text = self
-        text.withUTF8 { builder.putKey(text: UnsafeRawBufferPointer($0)) }
+        withBytes { builder.putKey(text: $0) }
+    }
+    /// Without a copy, which `withUTF8` would begin with.
+    private func withBytes(_ body: (UnsafeRawBufferPointer) -> Void) {
+        if utf8.withContiguousStorageIfAvailable({ body(UnsafeRawBufferPointer($0)) }) == nil {
+            Array(utf8).withUnsafeBytes(body)
+        }
     }
 }
 

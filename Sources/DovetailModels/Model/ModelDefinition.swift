@@ -102,9 +102,10 @@ struct ModelField<Subject>: Sendable {
     let name: String
     let type: FieldType
     private(set) var options = FieldOptions()
-    /// Of the subject at an address.
-    let pack: @Sendable (UnsafePointer<Subject>, inout BatchBuilder) -> Void
-    let packKey: @Sendable (UnsafePointer<Subject>, inout BatchBuilder) -> Void
+    /// Writes a field of the subject at an address.
+    typealias Pack = @Sendable (UnsafePointer<Subject>, inout BatchBuilder) -> Void
+    let pack: Pack
+    let packKey: Pack
     /// False when the value is none of this field.
     let set: @Sendable (inout Subject, Value) -> Bool
 
