@@ -164,19 +164,17 @@ public actor MemoryReplica: Replica {
         _ write: ReplicaWrite, _ table: inout MemoryTable, _ view: TableView, _ index: inout KeyIndex
     ) -> WriteOutcome {
         let ids = write.key.map { index.ids(of: $0) } ?? []
-        if ids.count > 1 {
-            return .rejected(WriteOutcome.Rejection(reason: "\(ids.count) records have this key"))
-        }
-        let now = ids.first.flatMap { id in table.rows[id].map { (id, table.fields($0, view)) } }
+        let now = ids.first.flatMap { id in record(id, table, view).map { (id, $0) } }
+        let target = now.map { ids.count > 1 ? .several : .record($0.1) } ?? WriteTarget.nothing
         let wanted = write.write.result
-        if write.key != nil {
-            if now?.1 != write.expected {
-                if now?.1 == wanted { return .already(now.flatMap { id, _ in record(id, table, view) }) }
-                return .overtaken
+        do {
+            let settled = try write.outcome(on: target) {
+                try write.movedKey(view.keyFields).flatMap { index.ids(of: $0).first }
+                    .flatMap { record($0, table, view) }
             }
-            if write.expected != nil, now?.1 == wanted {
-                return .already(now.flatMap { id, _ in record(id, table, view) })
-            }
+            if let settled { return settled }
+        } catch {
+            return .rejected(WriteOutcome.Rejection(reason: "\(error)"))
         }
         guard let wanted else {
             if let id = now?.0 {

@@ -80,7 +80,7 @@ struct ApplyWrites {
         var wanted: Set<RecordKey> = []
         for write in writes {
             if let key = write.key { wanted.insert(key) }
-            if let key = try movedKey(write) { wanted.insert(key) }
+            if let key = try write.movedKey(view.view.keyFields) { wanted.insert(key) }
         }
         var key = KeyBuffer()
         var ordinal = 0
@@ -108,14 +108,6 @@ struct ApplyWrites {
         end = previousEnd
     }
 
-    /// The key that a record has after an update, when that changes it.
-    private func movedKey(_ write: ReplicaWrite) throws -> RecordKey? {
-        guard case .fields(let key) = view.key, case .update(let record, let fields) = write.write,
-            key.contains(where: fields.contains)
-        else { return nil }
-        return RecordKey(try key.map { try record.value(at: $0) })
-    }
-
     // MARK: Deciding
 
     private mutating func decide(_ index: Int) throws {
@@ -128,48 +120,20 @@ struct ApplyWrites {
         } else {
             rows = write.key.flatMap { found[$0] } ?? []
         }
-        guard rows.count < 2 else {
-            outcomes[index] = .rejected(.init(reason: "\(rows.count) records have this key"))
-            return
+        let target = rows.first.map { rows.count > 1 ? .several : .record($0.record) } ?? WriteTarget.nothing
+        outcomes[index] = try write.outcome(on: target) {
+            try write.movedKey(view.view.keyFields).flatMap { found[$0]?.first?.record }
         }
-        guard let row = rows.first else {
-            outcomes[index] = try withoutRecord(index)
-            return
-        }
-        if row.record.fields == write.write.result {
-            outcomes[index] = .already(row.record)
-            return
-        }
-        guard let expected = write.expected, expected == row.record.fields else {
-            outcomes[index] = .overtaken
-            return
-        }
-        switch write.write {
-        case .delete:
+        guard outcomes[index] == nil else { return }
+        switch (write.write, rows.first) {
+        case (.delete, let row?):
             deleted.append(row)
             outcomes[index] = .applied(nil)
-        case .insert(let record):
+        case (.insert(let record), let row?):
             try update(index, row, record, fields: Array(view.columns.indices))
-        case .update(let record, let fields):
-            try update(index, row, record, fields: fields)
-        }
-    }
-
-    /// What to do about a write whose record is not there; nil when it is carried out.
-    private mutating func withoutRecord(_ index: Int) throws -> WriteOutcome? {
-        let write = writes[index]
-        switch write.write {
-        case .delete: return .already(nil)
-        case .insert(let record):
-            guard write.expected == nil else { return .overtaken }
-            try insert(index, record)
-            return nil
-        case .update:
-            // It may have got its new key already.
-            guard let key = try movedKey(write), let row = found[key]?.first,
-                row.record.fields == write.write.result
-            else { return .overtaken }
-            return .already(row.record)
+        case (.update(let record, let fields), let row?): try update(index, row, record, fields: fields)
+        case (.insert(let record), nil): try insert(index, record)
+        case (_, nil): break
         }
     }
 

@@ -74,7 +74,7 @@ final class ApplyWrites {
             let write = writes[index]
             // Where the store gives the id, an insert has none yet.
             let isNew = if case .insert = write.write { plan.view.schema.identity == .content } else { false }
-            let mine = (own: isNew ? nil : write.key, moved: try movedKey(write))
+            let mine = (own: isNew ? nil : write.key, moved: try write.movedKey(plan.view.keyFields))
             if let key = mine.own { all.insert(key) }
             if let key = mine.moved { all.insert(key) }
             keys.append(mine)
@@ -92,10 +92,11 @@ final class ApplyWrites {
             }
             if let key = mine.own { claimed.insert(key) }
             if let key = mine.moved { claimed.insert(key) }
-            switch try step(for: writes[index], in: found) {
-            case .outcome(let outcome): outcomes[index] = outcome
-            case .write(let row): if let row = try stageRow(index, row) { rows.append(row) }
+            outcomes[index] = writes[index].outcome(on: target(mine.own, in: found)) {
+                mine.moved.flatMap { found[$0] }.flatMap { $0.takesPart ? $0.record : nil }
             }
+            guard outcomes[index] == nil else { continue }
+            if let row = try stageRow(index, mine.own.flatMap { found[$0] }) { rows.append(row) }
         }
         try checkRights(rows)
         try make(rows)
@@ -117,57 +118,10 @@ final class ApplyWrites {
 
     // MARK: What is to be done
 
-    private enum Step {
-        case outcome(WriteOutcome)
-        case write(FoundRow?)
-    }
-
-    private func step(for write: ReplicaWrite, in found: FoundRows) throws -> Step {
-        if let key = write.key, found.repeated.contains(key) {
-            return .outcome(.rejected(.init(reason: "several records have this key")))
-        }
-        guard let row = write.key.flatMap({ found[$0] }) else {
-            if write.expected != nil {
-                return .outcome(write.write == .delete ? .already(nil) : try arrived(write, found))
-            }
-            switch write.write {
-            case .insert: return .write(nil)
-            case .update: return .outcome(try arrived(write, found))
-            case .delete: return .outcome(.already(nil))
-            }
-        }
-        guard row.takesPart else {
-            guard case .insert = write.write else {
-                return .outcome(write.write == .delete ? .already(nil) : .overtaken)
-            }
-            return .outcome(
-                .rejected(
-                    .init(
-                        reason: "a record with this key is there but does not meet the condition of the job:"
-                            + " \(plan.view.filter ?? "")")))
-        }
-        if row.record.fields == write.write.result { return .outcome(.already(row.record)) }
-        guard let expected = write.expected, expected == row.record.fields else {
-            return .outcome(.overtaken)
-        }
-        return .write(row)
-    }
-
-    /// The key that a record has after an update, when that changes it.
-    private func movedKey(_ write: ReplicaWrite) throws -> RecordKey? {
-        let fields = plan.view.keyFields
-        guard !fields.isEmpty, case .update(let record, let written) = write.write,
-            fields.contains(where: written.contains)
-        else { return nil }
-        return RecordKey(try fields.map { try record.value(at: $0) })
-    }
-
-    /// What to say of a write whose record is not there: it may have got its new key already.
-    private func arrived(_ write: ReplicaWrite, _ found: FoundRows) throws -> WriteOutcome {
-        guard let key = try movedKey(write), let row = found[key], row.takesPart,
-            row.record.fields == write.write.result
-        else { return .overtaken }
-        return .already(row.record)
+    private func target(_ key: RecordKey?, in found: FoundRows) -> WriteTarget {
+        guard let key, let row = found[key] else { return .nothing }
+        if found.repeated.contains(key) { return .several }
+        return row.takesPart ? .record(row.record) : .outside(condition: plan.view.filter ?? "")
     }
 
     /// A write as a row of the temporary table; nil when there is nothing to write after all.

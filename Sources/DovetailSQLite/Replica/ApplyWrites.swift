@@ -70,7 +70,8 @@ final class ApplyWrites {
         let before = try feed.state(db)
         if !isCareful { try db.execute(sql: "PRAGMA defer_foreign_keys = ON") }
 
-        try finder.prepare(for: writes.lazy.compactMap(\.key) + writes.compactMap(movedKey))
+        try finder.prepare(
+            for: writes.compactMap(\.key) + writes.compactMap { try $0.movedKey(plan.view.keyFields) })
         var pending: [PendingWrite] = []
         for index in writes.indices {
             if let left = try carryOut(index) { pending.append(left) }
@@ -128,67 +129,21 @@ extension ApplyWrites {
             outcomes[index] = .rejected(reason)
             return nil
         }
-        switch try step(for: writes[index]) {
-        case .outcome(let outcome):
-            outcomes[index] = outcome
-            return nil
-        case .write(let row):
-            return try carryOut(index, on: row)
-        }
-    }
-
-    /// What is to be done about a write.
-    private enum Step {
-        case outcome(WriteOutcome)
-        case write(FoundRow?)
-    }
-
-    private func step(for write: ReplicaWrite) throws -> Step {
+        let write = writes[index]
         let rows = try rows(for: write)
-        guard rows.count < 2 else {
-            return .outcome(.rejected(.init(reason: "several records have this key")))
+        outcomes[index] = try write.outcome(on: target(rows)) {
+            guard let key = try write.movedKey(plan.view.keyFields),
+                let row = try finder.find(key, locator: write.locator).first, row.takesPart
+            else { return nil }
+            return row.record
         }
-        guard let row = rows.first else {
-            if write.expected != nil {
-                return .outcome(write.write == .delete ? .already(nil) : try arrived(write))
-            }
-            switch write.write {
-            case .insert: return .write(nil)
-            case .update: return .outcome(try arrived(write))
-            case .delete: return .outcome(.already(nil))
-            }
-        }
-        guard row.takesPart else {
-            guard case .insert = write.write else {
-                return .outcome(write.write == .delete ? .already(nil) : .overtaken)
-            }
-            return .outcome(
-                .rejected(
-                    .init(
-                        reason: "a record with this key is there but does not meet the condition of the job:"
-                            + " \(plan.view.filter ?? "")")))
-        }
-        if row.record.fields == write.write.result { return .outcome(.already(row.record)) }
-        guard let expected = write.expected, expected == row.record.fields else {
-            return .outcome(.overtaken)
-        }
-        return .write(row)
+        return outcomes[index] == nil ? try carryOut(index, on: rows.first) : nil
     }
 
-    /// The key that a record has after an update, when that changes it.
-    private func movedKey(_ write: ReplicaWrite) throws -> RecordKey? {
-        guard case .fields(let key) = plan.key, case .update(let record, let fields) = write.write,
-            key.contains(where: fields.contains)
-        else { return nil }
-        return RecordKey(try key.map { try record.value(at: $0) })
-    }
-
-    /// What to say of a write whose record is not there: it may have got its new key already.
-    private func arrived(_ write: ReplicaWrite) throws -> WriteOutcome {
-        guard let key = try movedKey(write) else { return .overtaken }
-        let row = try finder.find(key, locator: write.locator).first
-        guard let row, row.takesPart, row.record.fields == write.write.result else { return .overtaken }
-        return .already(row.record)
+    private func target(_ rows: [FoundRow]) -> WriteTarget {
+        guard rows.count < 2 else { return .several }
+        guard let row = rows.first else { return .nothing }
+        return row.takesPart ? .record(row.record) : .outside(condition: plan.view.filter ?? "")
     }
 
     private func rows(for write: ReplicaWrite) throws -> [FoundRow] {
