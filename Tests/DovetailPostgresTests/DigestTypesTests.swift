@@ -107,7 +107,10 @@ struct DigestTypesTests {
         let database = Databases.current[0]
         try await database.empty()
         try await database.run(Self.setup)
-        let all = literals.map { "'\($0.replacing("'", with: "''"))'" } + ["NULL"]
+        // Before 14 no numeric was infinite.
+        let isBefore14 = (try await database.value("SHOW server_version_num") ?? "") < "140000"
+        let held = literals.filter { !(isBefore14 && type == "numeric" && $0.hasSuffix("Infinity")) }
+        let all = held.map { "'\($0.replacing("'", with: "''"))'" } + ["NULL"]
         func fill(_ table: String, isNullable: Bool, _ value: (Int, Int) -> Int) async throws {
             // Whether a column can be null does not show in its digests.
             try await database.run(
