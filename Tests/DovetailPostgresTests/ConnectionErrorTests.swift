@@ -230,6 +230,14 @@ import Testing
         #expect(closed?.kind == .unreachable)
         #expect(closed?.message.contains("postgresql://a@127.0.0.1:1/b") == true)
         #expect(closed?.message.contains("\t") == false)
+        // Where nothing gives the side a label, its name is its address, and says enough.
+        let unlabelled = await refusal {
+            try await PostgresConnection.open(
+                ConnectionSettings("postgresql://a:pw-9f3@127.0.0.1:1/b", applicationName: "dovetail tests"),
+                name: "postgresql://a:***@127.0.0.1:1/b")
+        }
+        #expect(unlabelled?.message.contains("postgresql://") == false)
+        #expect(unlabelled?.description.hasPrefix("postgresql://a:***@127.0.0.1:1/b: ") == true)
         let noSocket = await refusalToOpen("host=/nonexistent dbname=b user=a")
         #expect(noSocket?.kind == .unreachable)
         let noHost = await refusalToOpen("host=no-such-host.invalid dbname=b user=a connect_timeout=5")

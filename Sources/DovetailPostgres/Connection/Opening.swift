@@ -31,7 +31,7 @@ struct Opening {
             guard PQserverVersion(connection) >= 130_000 else {
                 throw place.error(
                     .unsuitable,
-                    "\(settings.display): PostgreSQL 13 or newer is needed, this is"
+                    located: "PostgreSQL 13 or newer is needed, this is"
                         + " \(PQserverVersion(connection) / 10_000)")
             }
         } catch {
@@ -126,11 +126,10 @@ struct Opening {
         if let waited {
             return place.error(
                 .unreachable,
-                "\(settings.display): no answer within \(waited) s (connect_timeout);"
-                    + " check host, port and network")
+                located: "no answer within \(waited) s (connect_timeout); check host, port and network")
         }
         let (kind, advice) = Self.advice(for: told)
-        return place.error(kind, "\(settings.display): \(told)\(advice)")
+        return place.error(kind, located: "\(told)\(advice)")
     }
 
     /// Takes `…:  28P01: words` apart, as PQERRORS_VERBOSE writes it; of several attempts the last.

@@ -11,6 +11,12 @@ struct DatabasePlace: Sendable {
         ReplicaError(kind, replica: name, message)
     }
 
+    /// The same about a database that the message has to name. Where no job gives it a label, its name is its address.
+    func error(_ kind: ReplicaError.Kind, located message: String) -> ReplicaError {
+        let isNamed = name == display || name.contains("://")
+        return error(kind, isNamed ? message : "\(display): \(message)")
+    }
+
     /// Any error as a ``ReplicaError`` that says what to do about it; a cancellation stays one.
     func error(_ error: any Error) -> any Error {
         switch error {
@@ -24,7 +30,7 @@ struct DatabasePlace: Sendable {
     /// PostgreSQL's error, and what to do about it.
     func error(_ failure: PostgresFailure) -> ReplicaError {
         let (kind, words) = judgement(of: failure)
-        return error(kind, "\(display): \(words)")
+        return error(kind, located: words)
     }
 
     private func judgement(of failure: PostgresFailure) -> (ReplicaError.Kind, String) {
