@@ -189,7 +189,11 @@ extension Session {
         let facts = ServerFacts(
             version: Int(rows.text(0, 0) ?? "") ?? serverVersion, encoding: rows.text(0, 1) ?? "UTF8")
         try execute(SessionSettings.sql())
-        try execute("SELECT pg_catalog.set_config('client_encoding', '\(facts.clientEncoding)', false)")
+        try execute(
+            """
+            SELECT pg_catalog.set_config('client_encoding', '\(facts.clientEncoding)', false),
+                (\(CatalogQueries.ownSchemasLast))
+            """)
         return facts
     }
 }

@@ -1,8 +1,29 @@
 /// The questions to the catalog. Each is about all tables at once; `$1` holds the numbers of those that count, as an
 /// array's literal. They are good for PostgreSQL 13 to 17, ask for no right, and need no extension.
 enum CatalogQueries {
-    /// Tables a person would call theirs: none of the system's, of an extension's, of a session's, and no parts of a
-    /// partitioned table.
+    /// Whether the schema `NAME` holds a state.
+    private static func holdsState(_ name: String) -> String {
+        """
+        EXISTS (SELECT 1 FROM pg_catalog.pg_class s JOIN pg_catalog.pg_namespace o ON o.oid = s.relnamespace
+            WHERE o.nspname = \(name) AND s.relname = '\(StateMigrations.marker)')
+        """
+    }
+
+    /// Puts our own schemas at the end of the search path. A role with the name of one would find `jobs` and `changes` of
+    /// a state before tables of its own, and so would the triggers and conditions that it wrote. Where that can't be, the
+    /// path stays as it is written.
+    static let ownSchemasLast = """
+        SELECT pg_catalog.set_config('search_path', coalesce(
+                pg_catalog.string_agg(pg_catalog.quote_ident(p.name), ', ' ORDER BY p.is_own, p.place), ''), false)
+        FROM (SELECT e.name, e.place, e.name = 'dovetail' OR \(holdsState("e.name")) AS is_own
+            FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY e (name, place)) p
+        -- The schema of a state may be made while this session lasts.
+        HAVING pg_catalog.bool_or(p.is_own) OR CURRENT_USER = 'dovetail'
+            OR pg_catalog.strpos(pg_catalog.current_setting('search_path'), 'dovetail') > 0
+        """
+
+    /// Tables a person would call theirs: none of the system's, of an extension's, of a session's, none of ours, and no
+    /// parts of a partitioned table.
     ///
     /// Number, schema, name, kind, whether it is found without its schema, foreign server, rights to insert, update
     /// and delete, and the database's name in SQL when the role may make no temporary tables in it.
@@ -18,6 +39,8 @@ enum CatalogQueries {
         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND c.relpersistence <> 't'
             AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'dovetail')
             AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+            AND NOT (c.relname IN (\(StateMigrations.tables.map { "'\($0)'" }.joined(separator: ", ")))
+                AND \(holdsState("n.nspname")))
             AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d
                 WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid
                     AND d.objsubid = 0 AND d.deptype = 'e')

@@ -3,7 +3,8 @@ import DovetailEngine
 
 /// The marks by which a database is recognised, in a small table in a schema of its own.
 enum ReplicaMarks {
-    private static let table = "dovetail.marks"
+    static let relation = "marks"
+    private static let table = "dovetail.\(relation)"
 
     /// Reads what there is, in the transaction of a look.
     static func identity(job: String, _ session: Session) throws -> ReplicaIdentity {

@@ -54,7 +54,10 @@ struct StateOpening {
             WHERE n.nspname = $1
             """, [.text(schema.text)])
         guard found.count > 0 else { return .missing }
-        let tables = Set((0..<found.count).compactMap { found.text($0, 0) })
+        // A job that keeps its state elsewhere may have left its mark there.
+        let tables = Set((0..<found.count).compactMap { found.text($0, 0) }).subtracting([
+            ReplicaMarks.relation
+        ])
         guard !tables.isEmpty else { return .empty }
         guard tables.contains(StateMigrations.marker) else {
             throw StateError.failed(
