@@ -51,12 +51,15 @@ public struct ConformanceAbilities: Sendable {
     public var addsUpDigests: Bool
     /// One store holds several tables.
     public var holdsSeveralTables: Bool
+    /// A condition in the store's own language, true where the column `name` holds the text `in`; nil where views have no
+    /// conditions.
+    public var condition: String?
 
     public init(
         types: [FieldType], hasChangeFeed: Bool = true, holdsMarks: Bool = true, assignsIDs: Bool = true,
         checksUniqueKeys: Bool = true, checksForeignKeys: Bool = true, checksRequired: Bool = true,
         allowsDuplicateKeys: Bool = true, holdsNaN: Bool = false,
-        addsUpDigests: Bool = false, holdsSeveralTables: Bool = true
+        addsUpDigests: Bool = false, holdsSeveralTables: Bool = true, condition: String? = nil
     ) {
         self.types = types
         self.hasChangeFeed = hasChangeFeed
@@ -69,6 +72,7 @@ public struct ConformanceAbilities: Sendable {
         self.allowsDuplicateKeys = allowsDuplicateKeys
         self.addsUpDigests = addsUpDigests
         self.holdsSeveralTables = holdsSeveralTables
+        self.condition = condition
     }
 }
 
@@ -92,7 +96,8 @@ public struct ConformanceFailure: Error, Sendable, CustomStringConvertible {
 
 /// The suite that every replica passes against its real store.
 public enum Conformance {
-    public static let checks: [ConformanceCheck] = looking + writing + feeds + constraints + digests
+    public static let checks: [ConformanceCheck] =
+        looking + writing + feeds + constraints + digests + conditions
 }
 
 /// - Throws: ``ConformanceFailure`` unless the condition holds.

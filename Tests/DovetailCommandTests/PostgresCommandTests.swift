@@ -1,3 +1,4 @@
+import Dovetail
 import DovetailTestPostgres
 import Foundation
 import Testing
@@ -30,7 +31,7 @@ struct PostgresCommandTests {
     }
 
     @Test(
-        "what a write takes out of the other side's condition is no delete: a person is asked, and nothing is lost",
+        "an edit that leaves the other side's condition is refused there, whoever wins conflicts, and nothing is lost",
         arguments: ["left", "right"])
     func outOfTheCondition(side: String) async throws {
         try await withBenches { place, database in
@@ -39,6 +40,7 @@ struct PostgresCommandTests {
                 """
                 left: sqlite:a.sqlite
                 right: "\(database.url())"
+                conflicts: \(side)
                 tables: {benches: {match: [fid], where: {\(side): kind < 10}}}
                 """)
             #expect(try place.run("sync", "job").status == 0)
@@ -55,13 +57,12 @@ struct PostgresCommandTests {
                 let sync = try place.run("sync", "job")
                 #expect(sync.status == 3, "\(sync.out)")
                 #expect(sync.out.contains("does not meet the condition of the job: kind < 10"), "\(sync.out)")
-                #expect(sync.out.contains("\(side) deleted the record"), "\(sync.out)")
             }
-            let kinds = "SELECT kind FROM benches ORDER BY fid"
-            #expect(try place.rows("a.sqlite", kinds) == ["1", "20", "30"])
-            #expect(
-                try await database.value("SELECT string_agg(kind::text, ' ' ORDER BY fid) FROM benches")
-                    == "1 20 30")
+            let kinds = Sides(
+                left: try place.rows("a.sqlite", "SELECT kind FROM benches ORDER BY fid"),
+                right: try await database.run("SELECT kind FROM benches ORDER BY fid").compactMap { $0[0] })
+            #expect(kinds[side == "left" ? .left : .right] == ["1", "2"])
+            #expect(kinds[side == "left" ? .right : .left] == ["1", "20", "30"])
         }
     }
 

@@ -56,3 +56,14 @@ extension ReplicaWrite {
         return RecordKey(try keyFields.map { try record.value(at: $0) })
     }
 }
+
+extension WriteOutcome.Rejection {
+    /// The reason for refusing a write that would take its record out of the condition of the view.
+    ///
+    /// Invariant: no write of ours does that. The record would look as if somebody had deleted it on this side, and the
+    /// delete might be carried over.
+    public static func leaves(_ condition: String) -> WriteOutcome.Rejection {
+        WriteOutcome.Rejection(
+            reason: "so written, the record does not meet the condition of the job: \(condition)")
+    }
+}

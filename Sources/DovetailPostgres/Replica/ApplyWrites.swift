@@ -14,6 +14,8 @@ final class ApplyWrites {
     private var outcomes: [WriteOutcome?]
     /// Whether each write was made by a statement.
     private var isMade: [Bool]
+    /// Writes that take their record out of the condition of the view.
+    private var refused: Set<Int> = []
     /// The form of the write before, which the next one often shares.
     private var lastUpdate: (fields: [Int], form: WriteStage.Form)?
 
@@ -43,17 +45,57 @@ final class ApplyWrites {
     }
 
     func run() throws -> [WriteOutcome] {
-        var left = try DirectWrites(self)?.make() ?? Array(writes.indices)
-        // Two writes about one record come one after the other.
-        while !left.isEmpty { left = try round(left) }
-        try readAgain()
+        if let condition = plan.view.filter {
+            repeat {
+                try session.run("SAVEPOINT dovetail_condition")
+                try attempt()
+            } while try takesBack(leaving: condition)
+        } else {
+            try attempt()
+        }
         try SequenceUpkeep(plan, session).move(past: inserted)
         return outcomes.map { $0 ?? .overtaken }
     }
 
-    /// Whether nothing that runs by itself can have changed the records after they were given back, and all of them take
-    /// part: what was written may not meet the condition of the view.
-    var isProven: Bool { !traits.changesAfterwards && !traits.hasRules && plan.condition == nil }
+    private func attempt() throws {
+        var left = try DirectWrites(self)?.make() ?? open
+        // Two writes about one record come one after the other.
+        while !left.isEmpty { left = try round(left) }
+        try readAgain()
+    }
+
+    /// The writes of which it is not known what becomes of them.
+    var open: [Int] { writes.indices.filter { outcomes[$0] == nil } }
+
+    /// Whether nothing that runs by itself can have changed the records after they were given back, and all of them are
+    /// known to take part.
+    var isProven: Bool { !traits.changesAfterwards && !traits.hasRules && meetsCondition }
+
+    /// Whether all records that were written meet the condition of the view.
+    private var meetsCondition = true
+
+    /// Takes the batch back when records don't meet the condition of the view as they were written. It is then to be made
+    /// again, without these.
+    private func takesBack(leaving condition: String) throws -> Bool {
+        let written = writes.indices.compactMap { index -> (index: Int, key: RecordKey)? in
+            guard isMade[index], case .applied(let record?)? = outcomes[index] else { return nil }
+            return (index, record.key)
+        }
+        let found = try finder.find(Set(written.map(\.key)), locking: false)
+        let strays = written.filter { found[$0.key]?.takesPart == false }
+        guard !strays.isEmpty else {
+            meetsCondition = written.allSatisfy { found[$0.key] != nil && !found.repeated.contains($0.key) }
+            try session.run("RELEASE dovetail_condition")
+            return false
+        }
+        try session.run("ROLLBACK TO dovetail_condition; RELEASE dovetail_condition")
+        refused.formUnion(strays.map(\.index))
+        for index in writes.indices {
+            outcomes[index] = refused.contains(index) ? .rejected(.leaves(condition)) : nil
+            isMade[index] = false
+        }
+        return true
+    }
 
     /// The records that were inserted, as they are now.
     private var inserted: some Sequence<Record> {

@@ -71,7 +71,7 @@ struct DirectWrites {
         var last: (fields: [Int], writable: [Int]) = ([], [])
         var lastInsert: ApplyWrites.DirectInsert?
         var inserted: [Int] = []
-        for index in batch.writes.indices {
+        for index in batch.open {
             let isExpected = batch.writes[index].expected != nil
             switch batch.writes[index].write {
             case .delete where isExpected && plan.facts.mayDelete:
@@ -120,7 +120,7 @@ struct DirectWrites {
             try session.run("SET CONSTRAINTS ALL IMMEDIATE")
             try session.execute(SessionSettings.sql(locally: true))
         }
-        if refusal != nil { return Array(batch.writes.indices) }
+        if refusal != nil { return batch.open }
         for (index, record) in made { batch.note(record, of: index) }
         return (left + missed).sorted()
     }

@@ -14,7 +14,8 @@ final class ApplyWrites {
     private(set) var outcomes: [WriteOutcome?]
     /// Where the rows of applied writes are; nil for deletes.
     private(set) var applied: [Int: RowAddress?] = [:]
-    /// Writes for which a trigger threw the whole transaction away: they are left out of the next attempt.
+    /// Writes for which the whole transaction was thrown away, by a trigger or because they took their record out of the
+    /// condition of the view: they are left out of the next attempt.
     private var outcasts: [Int: WriteOutcome.Rejection] = [:]
     /// Whether an open reference is the failure of the write that opens it, instead of being looked for at
     /// the end.
@@ -80,7 +81,12 @@ final class ApplyWrites {
         if !isCareful, hasOpenReferences { return nil }
 
         try upkeep?.finish(db)
+        let outcastCount = outcasts.count
         for (index, address) in applied { try outcomes[index] = outcome(of: index, at: address) }
+        guard outcasts.count == outcastCount else {
+            Transaction.rollBack(db)
+            throw TransactionLost()
+        }
         let range: ApplyResult.FeedRange? =
             if let before, let after = try feed.state(db) {
                 ApplyResult.FeedRange(before: before.cursor(before.last), after: after.cursor(after.last))
@@ -99,6 +105,7 @@ final class ApplyWrites {
                         "the record was gone after the write; look at the triggers of \(plan.facts.name)"
                 ))
         }
+        if let condition = plan.view.filter, !row.takesPart { outcasts[index] = .leaves(condition) }
         return .applied(row.record)
     }
 
@@ -247,5 +254,5 @@ struct PendingWrite {
     var rejection: WriteOutcome.Rejection
 }
 
-/// A trigger or a constraint rolled the whole transaction back.
+/// The whole transaction was rolled back for the sake of some writes.
 private struct TransactionLost: Error {}

@@ -22,7 +22,7 @@ public final class SQLiteHarness: ConformanceHarness {
         } else {
             types.append(.geometry(GeometryKind(type: "POINT", srid: 4326)))
         }
-        return ConformanceAbilities(types: types)
+        return ConformanceAbilities(types: types, condition: "name = 'in'")
     }
 
     public func make(_ tables: [TableDescription]) async throws -> any Replica {
