@@ -274,8 +274,8 @@ final class FlatFileHarness: ConformanceHarness {
             parts = data.split(separator: 0x0a).map { Data($0.drop { $0 == 0x1e }) }.filter { !$0.isEmpty }
         }
         return try parts.flatMap { part -> [[String: Value]] in
-            let decoded = try JSONDecoder().decode(Tree.self, from: part)
-            let features: [Tree] = form == .collection ? decoded["features"]?.list ?? [] : [decoded]
+            let decoded = try JSONDecoder().decode(ScenarioTree.self, from: part)
+            let features: [ScenarioTree] = form == .collection ? decoded["features"]?.list ?? [] : [decoded]
             return features.map { feature in
                 var row: [String: Value] = [:]
                 for column in store.table.columns {
@@ -292,48 +292,28 @@ final class FlatFileHarness: ConformanceHarness {
     }
 }
 
-/// JSON as Foundation reads it.
-private indirect enum Tree: Decodable {
-    case null, flag(Bool), int(Int64), number(Double), text(String), list([Tree]), object([String: Tree])
-
-    init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        if container.decodeNil() {
-            self = .null
-        } else if let flag = try? container.decode(Bool.self) {
-            self = .flag(flag)
-        } else if let int = try? container.decode(Int64.self) {
-            self = .int(int)
-        } else if let number = try? container.decode(Double.self) {
-            self = .number(number)
-        } else if let text = try? container.decode(String.self) {
-            self = .text(text)
-        } else if let list = try? container.decode([Tree].self) {
-            self = .list(list)
-        } else {
-            self = .object(try container.decode([String: Tree].self))
-        }
+extension ScenarioTree {
+    fileprivate subscript(_ name: String) -> ScenarioTree? {
+        if case .object(let members) = self { members[name] } else { nil }
     }
-
-    subscript(_ name: String) -> Tree? { if case .object(let members) = self { members[name] } else { nil } }
-    var list: [Tree] { if case .list(let list) = self { list } else { [] } }
-    var double: Double? {
+    fileprivate var list: [ScenarioTree] { if case .list(let list) = self { list } else { [] } }
+    fileprivate var double: Double? {
         switch self {
         case .int(let int): Double(int)
-        case .number(let number): number
+        case .double(let number): number
         default: nil
         }
     }
 
-    func value(_ type: FieldType) -> Value {
+    fileprivate func value(_ type: FieldType) -> Value {
         switch (self, type) {
         case (.null, _): return .null
         case (.flag(let flag), _): return .bool(flag)
         case (.int(let int), .double): return .double(Double(int))
         case (.int(let int), .decimal): return .decimal(ExactDecimal(int))
         case (.int(let int), _): return .int(int)
-        case (.number(let number), .decimal): return ExactDecimal("\(number)").map { .decimal($0) } ?? .null
-        case (.number(let number), _): return .double(number)
+        case (.double(let number), .decimal): return ExactDecimal("\(number)").map { .decimal($0) } ?? .null
+        case (.double(let number), _): return .double(number)
         case (.text(let text), .date): return CalendarDate(iso: text).map { .date($0) } ?? .text(text)
         case (.text(let text), .timestamp):
             return Timestamp.parse(text).map { .timestamp($0.timestamp) } ?? .text(text)

@@ -2,7 +2,7 @@ import Dovetail
 import Foundation
 
 /// A JSON document as it stands, before it is known what each part means.
-indirect enum ScenarioTree: Decodable, Sendable {
+package indirect enum ScenarioTree: Decodable, Sendable {
     case null
     case flag(Bool)
     case int(Int64)
@@ -11,7 +11,7 @@ indirect enum ScenarioTree: Decodable, Sendable {
     case list([ScenarioTree])
     case object([String: ScenarioTree])
 
-    init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if container.decodeNil() {
             self = .null
