@@ -103,7 +103,7 @@ struct FieldPacker: ~Copyable {
 
     /// JSON beyond the limits of the canonical form, and what a SQL_ASCII database holds instead of it, stays text.
     private func pack(json raw: UnsafeRawBufferPointer, _ builder: inout BatchBuilder) {
-        if let value = ColumnCodec.json(raw) {
+        if let value = TextForm.json(raw) {
             builder.put(value)
         } else {
             builder.put(text: raw)

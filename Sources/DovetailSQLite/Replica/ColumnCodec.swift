@@ -12,6 +12,8 @@ struct ColumnCodec: Sendable, BitwiseCopyable {
     }
 
     let rule: Rule
+    /// How texts in the column spell values.
+    private let form: TextForm
     /// The column holds the field's values as text.
     let isTextual: Bool
     /// The column may hold the words for true and false.
@@ -25,6 +27,7 @@ struct ColumnCodec: Sendable, BitwiseCopyable {
     init(_ field: Field, _ conversion: Conversion?, _ column: ColumnFacts) {
         let rule = column.layer != nil ? .geometry : Self.rule(for: field.type)
         self.rule = conversion == .bool ? .bool : rule
+        form = TextForm(field.type)
         isTextual = conversion == .text
         isWordy = conversion == .bool || conversion == .text
         isMulti = conversion == .multi
@@ -37,6 +40,7 @@ struct ColumnCodec: Sendable, BitwiseCopyable {
 
     private init(rule: Rule) {
         self.rule = rule
+        form = .text
         isTextual = false
         isWordy = false
         isMulti = false
@@ -95,48 +99,10 @@ extension ColumnCodec {
     func value(text: UnsafeRawBufferPointer) -> Value? {
         switch rule {
         case .plain, .geometry: nil
-        case .int: isTextual ? canonicalInt(text).map { .int($0) } : nil
-        case .double:
-            isTextual ? Double(String(decoding: text, as: UTF8.self)).map { .double($0) } : nil
-        case .bool: isWordy ? word(text).map { .bool($0) } : nil
-        case .decimal: ExactDecimal(utf8: text).map { .decimal($0) }
-        case .date: CalendarDate.parse(utf8: text).map { .date($0) }
-        case .time:
-            TimeOfDay.parse(utf8: text).flatMap { time in
-                text.elementsEqual(time.iso.utf8) ? .time(time) : nil
-            }
-        case .timestamp: timestamp(text, withZone: false).map { .timestamp($0) }
-        case .timestampWithZone: timestamp(text, withZone: true).map { .timestampWithZone($0) }
-        case .interval: CalendarInterval.parse(utf8: text).map { .interval($0) }
-        case .uuid:
-            // Digits of the upper case would come back in the lower one.
-            text.contains { $0 >= 0x41 && $0 <= 0x46 } ? nil : UUID128.parse(utf8: text).map { .uuid($0) }
-        case .json: json(text)
+        case .int, .double: isTextual ? form.value(text) : nil
+        case .bool: isWordy ? TextForm.bool.value(text) : nil
+        default: form.value(text)
         }
-    }
-
-    func timestamp(_ text: UnsafeRawBufferPointer, withZone: Bool) -> Timestamp? {
-        guard let (timestamp, hasZone) = Timestamp.parse(utf8: text) else { return nil }
-        return hasZone == withZone || !timestamp.isFinite ? timestamp : nil
-    }
-
-    private func canonicalInt(_ text: UnsafeRawBufferPointer) -> Int64? {
-        guard text.count <= 20 else { return nil }
-        let digits = String(decoding: text, as: UTF8.self)
-        return Int64(digits).flatMap { String($0) == digits ? $0 : nil }
-    }
-
-    private func word(_ text: UnsafeRawBufferPointer) -> Bool? {
-        switch String(decoding: text, as: UTF8.self) {
-        case "1", "t", "true": true
-        case "0", "f", "false": false
-        default: nil
-        }
-    }
-
-    private func json(_ text: UnsafeRawBufferPointer) -> Value? {
-        guard let string = String(validating: text, as: UTF8.self) else { return nil }
-        return (try? CanonicalJSON.canonical(string)).map { .json($0) }
     }
 
     /// The geometry in a blob, lent: its reference system and its well-known binary, which may not be

@@ -154,7 +154,7 @@ final class RowPacker {
             if let date = CalendarDate.parse(utf8: text) { return put(tags.date, date.days, &builder) }
         case .timestamp, .timestampWithZone:
             let withZone = codec.rule == .timestampWithZone
-            if let timestamp = codec.timestamp(text, withZone: withZone) {
+            if let timestamp = TextForm.timestamp(text, withZone: withZone) {
                 return put(
                     withZone ? tags.timestampWithZone : tags.timestamp, timestamp.microseconds, &builder)
             }
