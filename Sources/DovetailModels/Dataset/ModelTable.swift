@@ -132,10 +132,7 @@ final class ModelTable<Subject: Model>: AnyModelTable {
         guard let key = write.key else { return .done(.overtaken) }
         let place = place(key)
         let now = place.flatMap(record(at:))
-        if now?.fields == write.write.result, now != nil || write.write == .delete {
-            return .done(.already(now))
-        }
-        guard now?.fields == write.expected else { return .done(.overtaken) }
+        if let outcome = try write.outcome(on: now.map(WriteTarget.record) ?? .nothing) { return .done(outcome) }
         let hooks = hooks
         switch write.write {
         case .insert(let record):
