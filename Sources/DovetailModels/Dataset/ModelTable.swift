@@ -132,7 +132,9 @@ final class ModelTable<Subject: Model>: AnyModelTable {
         guard let key = write.key else { return .done(.overtaken) }
         let place = place(key)
         let now = place.flatMap(record(at:))
-        if let outcome = try write.outcome(on: now.map(WriteTarget.record) ?? .nothing) { return .done(outcome) }
+        if let outcome = try write.outcome(on: now.map(WriteTarget.record) ?? .nothing) {
+            return .done(outcome)
+        }
         let hooks = hooks
         switch write.write {
         case .insert(let record):
