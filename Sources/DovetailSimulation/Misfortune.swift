@@ -51,8 +51,9 @@ extension World {
                 }
             }
             let others = tables
-            // Before the first run has finished there is nothing to recognise a side by.
-            await disturb(side, isAccident: finished > 0) { await $0.replace(with: others) }
+            // Before the first run that this memory knows of has finished there is nothing to recognise a side by.
+            let isKnown = await state.load().generation > 0
+            await disturb(side, isAccident: isKnown) { await $0.replace(with: others) }
             await acceptUnseen(side)
             tally.add("sides replaced")
         case .readOnly(let side, let on): await allowWrites(side, !on)

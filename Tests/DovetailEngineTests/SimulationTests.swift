@@ -55,6 +55,9 @@ import Testing
     /// In this world a side was restored in the middle of a run: by then the other side's edit had been agreed on.
     @Test func an_edit_taken_back_meets_a_later_one() { check(1_417_351) }
 
+    /// In this world a side was replaced after the first run since the memory was lost had been cut short: a known limit.
+    @Test func a_side_replaced_before_a_first_run_has_ended_is_not_recognised() { check(1_729_294) }
+
     /// In this world an undo of an undo was cut short, and the memory took the form of a store with habits for the other's:
     /// a known limit, which costs a write in vain.
     @Test func a_habit_of_an_unlinked_record_may_be_written_once_more() { check(1_541_908) }
