@@ -51,7 +51,6 @@ func cpuSeconds() -> Double {
 
 /// Of 200 interfaces in a row two differ, one is only in the source and one only in the destination.
 func fill(_ dataset: Dataset, sites: Int, isSource: Bool) throws {
-    var interfaces: [Interface] = []
     var count = 0
     for s in 0..<sites {
         let site = "site-\(s)"
@@ -62,6 +61,7 @@ func fill(_ dataset: Dataset, sites: Int, isSource: Bool) throws {
                 Device(
                     site: site, name: device, role: d % 5 == 0 ? "spine" : "leaf", serial: "SN\(s * 20 + d)",
                     os: "4.28"))
+            var interfaces: [Interface] = []
             for i in 0..<49 {
                 count += 1
                 if count % 200 == (isSource ? 50 : 150) { continue }
@@ -72,9 +72,9 @@ func fill(_ dataset: Dataset, sites: Int, isSource: Bool) throws {
                         description: isChanged ? "changed" : "to port \(i) of the rack", mtu: 1500,
                         enabled: i % 9 != 0))
             }
+            try dataset.add(contentsOf: interfaces)
         }
     }
-    try dataset.add(contentsOf: interfaces)
 }
 
 /// All interfaces of one device.

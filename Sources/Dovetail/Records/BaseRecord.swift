@@ -68,12 +68,19 @@ extension RecordBatch {
         for record in records { builder.append(base: record) }
         self = builder.seal()
     }
+}
 
-    /// A batch of base records that say: both sides agreed on these. O(bytes).
-    public init(agreeingOn batch: RecordBatch) {
-        var builder = BatchBuilder(capacity: batch.byteCount)
-        var cursor = FrameCursor(batch.storage)
-        while let frame = cursor.next() {
+/// Batches of base records which say that both sides agreed on the records of a batch, made one after the other.
+public struct AgreedBatches: Sendable {
+    private var cursor: FrameCursor
+    /// Where a batch is large enough.
+    private let size = 1 << 20
+
+    public init(_ batch: RecordBatch) { cursor = FrameCursor(batch.storage) }
+
+    public mutating func next() -> RecordBatch? {
+        var builder = BatchBuilder(capacity: size + size / 8)
+        while builder.byteCount < size, let frame = cursor.next() {
             builder.beginRecord()
             builder.put(raw: frame.key)
             builder.endKey()
@@ -81,7 +88,7 @@ extension RecordBatch {
             builder.endLocator()
             builder.endRecord()
         }
-        self = builder.seal()
+        return builder.count == 0 ? nil : builder.seal()
     }
 }
 

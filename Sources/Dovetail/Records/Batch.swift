@@ -37,22 +37,26 @@ public struct RecordBatch: Sendable {
 
     /// The same records in the order of their keys; those with one key stay in theirs. O(n) where they are in order already.
     public func sortedByKey() -> RecordBatch {
-        var frames: [Frame] = []
-        frames.reserveCapacity(count)
+        var offsets: [Int] = []
+        offsets.reserveCapacity(count)
         var cursor = FrameCursor(storage)
         var isSorted = true
-        while let frame = cursor.next() {
-            if let last = frames.last, compareKeys(last.key, frame.key) > 0 { isSorted = false }
-            frames.append(frame)
+        var last: Frame?
+        while true {
+            let offset = cursor.place
+            guard let frame = cursor.next() else { break }
+            if let last, compareKeys(last.key, frame.key) > 0 { isSorted = false }
+            last = frame
+            offsets.append(offset)
         }
         if isSorted { return self }
-        let order = frames.indices.sorted {
-            let order = compareKeys(frames[$0].key, frames[$1].key)
-            return order == 0 ? $0 < $1 : order < 0
+        offsets.sort { a, b in
+            let order = compareKeys(cursor.frame(at: a).key, cursor.frame(at: b).key)
+            return order == 0 ? a < b : order < 0
         }
         var builder = BatchBuilder(capacity: byteCount)
-        for index in order {
-            let frame = frames[index]
+        for offset in offsets {
+            let frame = cursor.frame(at: offset)
             builder.beginRecord()
             builder.put(raw: frame.key)
             builder.endKey()

@@ -10,7 +10,7 @@ struct MirrorState: StateStore {
     var name: String { memory.name }
 
     func base(of table: String, mirrored: Bool) async throws -> any RecordCursor {
-        DatasetCursor(RecordBatch(agreeingOn: follower.batch(of: table) ?? RecordBatch([])))
+        AgreedCursor(AgreedBatches(follower.batch(of: table) ?? RecordBatch([])))
     }
 
     func base(of table: String, keys: [RecordKey]) async throws -> [BaseRecord] {
@@ -67,4 +67,13 @@ struct MirrorState: StateStore {
     }
     func rejections() async throws -> [RejectionRecord] { await memory.rejections() }
     func close() async { await memory.close() }
+}
+
+/// Hands out what both sides agreed on.
+private actor AgreedCursor: RecordCursor {
+    private var batches: AgreedBatches
+
+    init(_ batches: AgreedBatches) { self.batches = batches }
+
+    func next() async throws -> RecordBatch? { batches.next() }
 }
