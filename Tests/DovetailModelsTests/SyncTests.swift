@@ -168,6 +168,21 @@ struct SyncTests {
         #expect(a.all(Folder.self).isEmpty)
     }
 
+    @Test("a record that comes while a sync is under way is not made twice")
+    func meanwhile() async throws {
+        let (a, b) = try pair()
+        let new = Device(site: "lon", name: "new")
+        // What makes the site also makes the device.
+        try a.on(Site.self, create: { if $0.name == "lon" { try a.add(new) } })
+        try await a.sync(from: b)
+        #expect(a.all(Device.self).filter { $0 == new }.count == 1)
+        // A second sync of the same dataset, which has looked for records before.
+        try a.add(Device(site: "nyc", name: "extra"))
+        try await a.sync(from: b)
+        #expect(a.all(Device.self).count == 2)
+        #expect(try await a.diff(from: b).isEmpty)
+    }
+
     @Test("a circle of references is made in two steps")
     func circle() async throws {
         let calls = Calls()

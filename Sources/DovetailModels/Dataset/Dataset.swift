@@ -127,7 +127,7 @@ public final class Dataset: Sendable {
     }
 
     /// Calls the loader, unless it was called before.
-    /// - Throws: what the loader throws; it is called again the next time.
+    /// - Throws: what the loader throws. All records are dropped then, and it is called again the next time.
     public func load() async throws {
         guard let loader else { return }
         let task = state.withLock { state in

@@ -63,12 +63,19 @@ final class ModelTable<Subject: Model>: AnyModelTable {
 
     func append(_ model: Subject) {
         models.append(model)
-        packed = nil
+        forgetPacked()
     }
 
     func removeAll() {
         models = []
+        forgetPacked()
+    }
+
+    /// What was packed, and with it where records are sought.
+    private func forgetPacked() {
         packed = nil
+        index = nil
+        if !moved.isEmpty { moved = [:] }
     }
 
     var batch: RecordBatch {
@@ -138,13 +145,13 @@ final class ModelTable<Subject: Model>: AnyModelTable {
         let hooks = hooks
         switch write.write {
         case .insert(let record):
-            let model = try definition.model(record)
+            let model = try definition.model(record, from: Subject())
             return .call { try await hooks.create?(model) }
         case .update(let record, let fields):
             guard let place else { return .done(.overtaken) }
             let before = models[place]
             let change = ModelChange(
-                before: before, after: try updated(before, with: record),
+                before: before, after: try definition.model(record, from: before),
                 fields: fields.map { definition.fields[$0].name })
             return .call { try await hooks.update?(change) }
         case .delete:
@@ -154,28 +161,17 @@ final class ModelTable<Subject: Model>: AnyModelTable {
         }
     }
 
-    /// The model with the fields of a record; what is local stays.
-    private func updated(_ model: Subject, with record: PackedRecord) throws -> Subject {
-        var model = model
-        for (field, value) in zip(definition.fields, try record.values()) {
-            guard field.set(&model, value) else {
-                throw ModelError("\(schema.name).\(field.name) can't be \(value.words)")
-            }
-        }
-        return model
-    }
-
     func keep(_ write: ReplicaWrite) throws -> Record? {
         guard let key = write.key else { return nil }
         isChanged = true
         switch write.write {
         case .insert(let record):
-            models.append(try definition.model(record))
+            models.append(try definition.model(record, from: Subject()))
             moved[key] = models.count - 1
             return self.record(at: models.count - 1)
         case .update(let record, _):
             guard let place = place(key) else { return nil }
-            models[place] = try updated(models[place], with: record)
+            models[place] = try definition.model(record, from: models[place])
             return self.record(at: place)
         case .delete:
             guard let place = place(key) else { return nil }

@@ -82,10 +82,10 @@ public struct ModelDefinition<Subject: Model>: Sendable {
         references = other.references
     }
 
-    /// A record with these fields.
+    /// A model with the fields of a record; what is local stays.
     /// - Throws: ``PackingError``, or ``ModelError`` when a value is none of its field.
-    func model(_ record: PackedRecord) throws -> Subject {
-        var model = Subject()
+    func model(_ record: PackedRecord, from model: Subject) throws -> Subject {
+        var model = model
         let values = try record.values()
         for (field, value) in zip(fields, values) {
             guard field.set(&model, value) else {

@@ -49,21 +49,19 @@ struct Mirroring {
     }
 
     func diff() async throws -> Diff {
-        let run = try await DatasetRun(datasets, limits: limits, state: MirrorState(follower: destination)) {
-            rules(incomplete: $0)
-        }
-        return try diff(try await run.synchronizer.plan(), run.synchronizer.job)
+        let synchronizer = try await run().synchronizer
+        return try diff(try await synchronizer.plan(), synchronizer.job)
     }
 
     func sync(allowing: Set<Allowance>) async throws -> SyncResult {
-        let run = try await DatasetRun(datasets, limits: limits, state: MirrorState(follower: destination)) {
-            rules(incomplete: $0)
-        }
-        return try await run.sync(allowing: allowing)
+        try await run().sync(allowing: allowing)
     }
 
-    private func rules(incomplete: Sides<Bool>) -> TableRules {
-        TableRules(direction: .leftToRight, deletes: incomplete.left ? .keep : .propagate)
+    private func run() async throws -> DatasetRun {
+        try await DatasetRun(datasets, limits: limits, state: MirrorState(follower: destination)) {
+            incomplete in
+            TableRules(direction: .leftToRight, deletes: incomplete.left ? .keep : .propagate)
+        }
     }
 
     private func diff(_ plan: Plan, _ job: SyncJob) throws -> Diff {
