@@ -199,26 +199,17 @@ public final class Dataset: Sendable {
         -> [WriteOutcome]
     {
         var outcomes: [WriteOutcome?] = Array(repeating: nil, count: writes.count)
-        let (steps, width) = try state.withLock { state in
+        let (references, width) = try state.withLock { state in
             guard let own = state.table(table) else {
                 throw ReplicaError(.unsuitable, replica: name, "there is no model \(table)")
             }
-            let references = ReferenceCheck(writes, to: own, among: state.tables)
-            let steps = try writes.map { write -> ModelStep in
-                let reason =
-                    try write.key.flatMap { failures.reason(of: $0, in: table) }
-                    ?? references.reason(against: write)
-                if let reason {
-                    return .done(.rejected(WriteOutcome.Rejection(reason: reason, dependsOnOthers: true)))
-                }
-                return try own.step(for: write)
-            }
-            return (steps, state.concurrency)
+            return (NamedKeys(writes, to: own, among: state.tables), state.concurrency)
         }
         try await withThrowingTaskGroup(of: (Int, WriteOutcome).self) { group in
             var running = 0
-            for (index, step) in steps.enumerated() {
-                switch step {
+            for (index, write) in writes.enumerated() {
+                // Decided when its turn comes: a hook before it may have changed what is here.
+                switch try step(for: write, in: table, references, failures) {
                 case .done(let outcome): outcomes[index] = outcome
                 case .call(let hook):
                     if running == width, let (done, outcome) = try await group.next() {
@@ -226,7 +217,6 @@ public final class Dataset: Sendable {
                         running -= 1
                     }
                     running += 1
-                    let write = writes[index]
                     group.addTask {
                         do {
                             try await hook()
@@ -247,6 +237,21 @@ public final class Dataset: Sendable {
             for try await (done, outcome) in group { outcomes[done] = outcome }
         }
         return outcomes.map { $0 ?? .overtaken }
+    }
+
+    private func step(
+        for write: ReplicaWrite, in table: String, _ named: NamedKeys, _ failures: HookFailures
+    ) throws -> ModelStep {
+        try state.withLock { state in
+            guard let own = state.table(table) else { return .done(.overtaken) }
+            let reason =
+                try write.key.flatMap { failures.reason(of: $0, in: table) }
+                ?? ReferenceCheck(own.schema, among: state.tables, named).reason(against: write)
+            if let reason {
+                return .done(.rejected(WriteOutcome.Rejection(reason: reason, dependsOnOthers: true)))
+            }
+            return try own.step(for: write)
+        }
     }
 
     private func keep(_ write: ReplicaWrite, in table: String) throws -> WriteOutcome {

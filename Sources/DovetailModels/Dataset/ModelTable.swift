@@ -166,6 +166,11 @@ final class ModelTable<Subject: Model>: AnyModelTable {
         isChanged = true
         switch write.write {
         case .insert(let record):
+            // Another one may have come while its hook ran.
+            if let place = place(key) {
+                models[place] = try definition.model(record, from: models[place])
+                return self.record(at: place)
+            }
             models.append(try definition.model(record, from: Subject()))
             moved[key] = models.count - 1
             return self.record(at: models.count - 1)

@@ -6,18 +6,12 @@ import DovetailEngine
 struct ReferenceCheck {
     private let schema: TableSchema
     private let tables: [any AnyModelTable]
-    /// The keys that other records name, where any of the writes deletes.
-    private var named: [(type: String, records: [RecordKey: RecordKey])] = []
+    private let named: NamedKeys
 
-    init(_ writes: [ReplicaWrite], to table: any AnyModelTable, among tables: [any AnyModelTable]) {
-        schema = table.schema
+    init(_ schema: TableSchema, among tables: [any AnyModelTable], _ named: NamedKeys) {
+        self.schema = schema
         self.tables = tables
-        guard writes.contains(where: { $0.write == .delete }) else { return }
-        for other in tables {
-            for reference in other.schema.references where reference.table == schema.name {
-                named.append((other.schema.name, other.named(by: reference)))
-            }
-        }
+        self.named = named
     }
 
     /// Why a write has to wait; nil when it has not.
@@ -25,7 +19,7 @@ struct ReferenceCheck {
     func reason(against write: ReplicaWrite) throws -> String? {
         guard let key = write.key else { return nil }
         guard let record = write.write.result else {
-            for (type, records) in named {
+            for (type, records) in named.byType {
                 if let other = records[key], other != key || type != schema.name {
                     return "\(type) \(other.words) still refers to it"
                 }
@@ -40,6 +34,20 @@ struct ReferenceCheck {
             return "it refers to \(reference.table) \(wanted.words), which is not there"
         }
         return nil
+    }
+}
+
+/// The keys that other records name, as a batch of writes finds them; looked up only where any of the writes deletes.
+struct NamedKeys: Sendable {
+    private(set) var byType: [(type: String, records: [RecordKey: RecordKey])] = []
+
+    init(_ writes: [ReplicaWrite], to table: any AnyModelTable, among tables: [any AnyModelTable]) {
+        guard writes.contains(where: { $0.write == .delete }) else { return }
+        for other in tables {
+            for reference in other.schema.references where reference.table == table.schema.name {
+                byType.append((other.schema.name, other.named(by: reference)))
+            }
+        }
     }
 }
 
