@@ -22,7 +22,7 @@ struct SyncTests {
             calls.note(line)
             if refusing.contains(line) { throw Refused(description: "the server says no to \(line)") }
         }
-        dataset.limitConcurrency(1)
+        dataset.hookPolicy.concurrency = 1
         try dataset.on(
             Site.self, create: { try call("create \($0.name)") },
             update: { try call("update \($0.after.name)") },
@@ -173,7 +173,7 @@ struct SyncTests {
         let a = try network("A", sites: [Site(name: "x")])
         let b = try network(
             "B", sites: [Site(name: "x")], devices: ["a", "b"].map { Device(site: "x", name: $0) })
-        a.limitConcurrency(concurrency)
+        a.hookPolicy.concurrency = concurrency
         // What makes the first also makes the second.
         try a.on(Device.self, create: { if $0.name == "a" { try a.add(Device(site: "x", name: "b")) } })
         try await a.sync(from: b)
@@ -211,7 +211,7 @@ struct SyncTests {
                 try await Task.sleep(for: .milliseconds(5))
                 running.withLock { $0.now -= 1 }
             })
-        a.limitConcurrency(4)
+        a.hookPolicy.concurrency = 4
         try await a.sync(from: b)
         #expect(a.all(Site.self).count == 30)
         #expect(running.withLock(\.most) == 4)

@@ -45,11 +45,42 @@ public struct Decided: Sendable, Hashable {
 }
 
 /// Why a difference is left standing on purpose.
-public enum KeepReason: String, Sendable, Hashable, Codable {
+public enum KeepReason: RawRepresentable, Sendable, Hashable, Codable {
     /// The table's deletes are kept from travelling.
-    case deletesAreKept = "deletes are kept"
+    case deletesAreKept
     /// The job is one-way and the record exists only on the side that follows.
-    case onlyOnFollower = "only on the following side"
+    case onlyOnFollower
+    /// A rule leaves the record alone.
+    case ignored(by: String)
+    /// A rule does not allow the write.
+    case forbidden(by: String)
+    /// A rule wants the write to be seen, and not to be done.
+    case protected(by: String)
+
+    /// What plans and saved plans say.
+    public var rawValue: String {
+        switch self {
+        case .deletesAreKept: "deletes are kept"
+        case .onlyOnFollower: "only on the following side"
+        case .ignored(let rule): "ignored by the rule: \(rule)"
+        case .forbidden(let rule): "forbidden by the rule: \(rule)"
+        case .protected(let rule): "protected by the rule: \(rule)"
+        }
+    }
+
+    public init?(rawValue: String) {
+        let ruled: [(String) -> KeepReason] = [
+            KeepReason.ignored(by:), KeepReason.forbidden(by:), KeepReason.protected(by:),
+        ]
+        if let reason = [KeepReason.deletesAreKept, .onlyOnFollower].first(where: { $0.rawValue == rawValue })
+        {
+            self = reason
+        } else if let make = ruled.first(where: { rawValue.hasPrefix($0("").rawValue) }) {
+            self = make(String(rawValue.dropFirst(make("").rawValue.count)))
+        } else {
+            return nil
+        }
+    }
 }
 
 /// Why a record takes no part in the run.

@@ -102,15 +102,19 @@ public struct TableRules: Sendable, Hashable {
     /// Policies of single fields, which win over ``conflicts``.
     public var fieldConflicts: [String: ConflictPolicy]
     public var deletes: DeletePolicy
+    /// What may not be done to single records; nil: there are no such rules.
+    public var guards: RecordGuard?
 
     public init(
         direction: Direction = .both, conflicts: ConflictPolicy = .ask,
-        fieldConflicts: [String: ConflictPolicy] = [:], deletes: DeletePolicy = .propagate
+        fieldConflicts: [String: ConflictPolicy] = [:], deletes: DeletePolicy = .propagate,
+        guards: RecordGuard? = nil
     ) {
         self.direction = direction
         self.conflicts = conflicts
         self.fieldConflicts = fieldConflicts
         self.deletes = deletes
+        self.guards = guards
     }
 
     /// The rules as text that is the same exactly for the same rules.
@@ -118,6 +122,7 @@ public struct TableRules: Sendable, Hashable {
         let fields = fieldConflicts.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value.words)" }
         let parts =
             [direction.rawValue, "conflicts \(conflicts.words)", "deletes \(deletes.rawValue)"] + fields
+            + (guards.map { [$0.words] } ?? [])
         return parts.joined(separator: "; ")
     }
 
@@ -127,6 +132,6 @@ public struct TableRules: Sendable, Hashable {
     public var mirrored: TableRules {
         TableRules(
             direction: direction.mirrored, conflicts: conflicts.mirrored,
-            fieldConflicts: fieldConflicts.mapValues(\.mirrored), deletes: deletes)
+            fieldConflicts: fieldConflicts.mapValues(\.mirrored), deletes: deletes, guards: guards?.mirrored)
     }
 }

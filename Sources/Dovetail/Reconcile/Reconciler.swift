@@ -27,6 +27,13 @@ public struct Reconciler: Sendable {
     public func reconcile(
         base: BaseRecord?, left: PackedRecord?, right: PackedRecord?, resolution: Resolution? = nil
     ) throws -> Decision {
+        let decision = try decide(base: base, left: left, right: right, resolution: resolution)
+        return try rules.guards?.judge(decision, Sides(left: left, right: right)) ?? decision
+    }
+
+    private func decide(
+        base: BaseRecord?, left: PackedRecord?, right: PackedRecord?, resolution: Resolution?
+    ) throws -> Decision {
         let resolution = resolution.flatMap { $0.applies(left: left, right: right) ? $0 : nil }
         guard let base else { return try meet(left, right, resolution) }
         switch (try change(left, since: base.left), try change(right, since: base.right)) {

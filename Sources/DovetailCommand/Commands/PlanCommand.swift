@@ -55,21 +55,10 @@ struct PlanCommand: AsyncParsableCommand {
     }
 
     private func save(_ plan: Plan, to path: String) throws {
-        let part = path + ".part"
-        guard
-            FileManager.default.createFile(
-                atPath: part, contents: nil, attributes: [.posixPermissions: 0o600]),
-            let file = FileHandle(forWritingAtPath: part)
-        else { throw UsageFailure("\(path) can't be written; choose another place with --out") }
         do {
-            try PlanFile.write(plan) { try file.write(contentsOf: $0) }
-            try file.close()
-            guard rename(part, path) == 0 else {
-                throw UsageFailure("\(path) can't be written; is it a folder?")
-            }
-        } catch {
-            try? FileManager.default.removeItem(atPath: part)
-            throw error
+            try plan.save(to: URL(fileURLWithPath: path))
+        } catch let error as PlanFileError {
+            throw UsageFailure(error.description)
         }
     }
 }

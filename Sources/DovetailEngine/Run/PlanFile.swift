@@ -162,6 +162,31 @@ extension Data {
     }
 }
 
+extension Plan {
+    /// Saves the plan, for ``Synchronizer/apply(planAt:allowing:)`` and the command's `apply`. Only its owner may read the file:
+    /// it holds the records' values.
+    /// - Throws: ``PlanFileError`` when the file can't be written; ``SpoolError``, ``PackingError``.
+    public func save(to url: URL) throws {
+        let failure = PlanFileError(
+            description: "\(url.path) can't be written; choose another place for the plan")
+        // What is cut short never stands under its name.
+        let part = url.path + ".part"
+        guard
+            FileManager.default.createFile(
+                atPath: part, contents: nil, attributes: [.posixPermissions: 0o600]),
+            let file = FileHandle(forWritingAtPath: part)
+        else { throw failure }
+        do {
+            try PlanFile.write(self) { try file.write(contentsOf: $0) }
+            try file.close()
+            guard rename(part, url.path) == 0 else { throw failure }
+        } catch {
+            try? FileManager.default.removeItem(atPath: part)
+            throw error
+        }
+    }
+}
+
 extension Synchronizer {
     /// Applies a saved plan, refusing records that changed since it was made.
     /// - Throws: ``PlanFileError``, ``RunHalted``, ``ReplicaError``, ``StateError``.
@@ -282,6 +307,9 @@ extension Synchronizer {
                     entry.key = link.base.key
                     entry.base = link.base
                 }
+                entry.decision =
+                    try table.rules.guards?.judge(entry.decision, entry.seen.map { $0?.fields })
+                    ?? entry.decision
                 planned.counts.count(entry.decision)
                 try planned.spool.emit(entry)
             }

@@ -11,7 +11,7 @@ import Synchronization
 /// let diff = try await inventory.diff(from: network)
 /// ```
 ///
-/// What a dataset is told to write goes to its hooks first (``on(_:create:update:delete:)``), and is kept once they
+/// What a dataset is told to write goes to its hooks first (``on(_:create:update:delete:deletesBelow:policy:)``), and is kept once they
 /// have done it; a dataset without hooks just keeps it.
 public final class Dataset: Sendable {
     public let name: String
@@ -23,7 +23,7 @@ public final class Dataset: Sendable {
         var tables: [any AnyModelTable]
         var loading: Task<Void, any Error>?
         var incomplete: String?
-        var concurrency = 8
+        var caller = HookCaller(HookPolicy())
 
         func table(_ name: String) -> (any AnyModelTable)? { tables.first { $0.schema.name == name } }
 
@@ -152,27 +152,20 @@ public final class Dataset: Sendable {
 
     // MARK: Hooks
 
-    /// What to do in the system behind this dataset when a record is created, changed or deleted here. A hook that throws
-    /// refuses the write: it is reported, and owed again in the next run.
-    /// - Parameters:
-    ///   - update: gets the record before and after, and the names of the attributes that changed.
-    /// - Throws: ``ModelError`` when the dataset does not hold such records.
-    public func on<Subject: Model>(
-        _ type: Subject.Type,
-        create: (@Sendable (Subject) async throws -> Void)? = nil,
-        update: (@Sendable (ModelChange<Subject>) async throws -> Void)? = nil,
-        delete: (@Sendable (Subject) async throws -> Void)? = nil
-    ) throws {
-        try state.withLock { state in
-            guard let table = state.table(of: type) else {
-                throw ModelError("\(name) holds no “\(Subject.definition.name)”")
-            }
-            table.hooks = ModelHooks(create: create, update: update, delete: delete)
-        }
+    /// How often and how fast hooks are called, unless a type has a policy of its own.
+    public var hookPolicy: HookPolicy {
+        get { state.withLock(\.caller.policy) }
+        set { state.withLock { $0.caller = HookCaller(newValue) } }
     }
 
-    /// How many hooks may run at once, of records of one type; 8 unless told. One: in the order of the keys.
-    public func limitConcurrency(_ hooks: Int) { state.withLock { $0.concurrency = max(1, hooks) } }
+    func set<Subject: Model>(_ hooks: ModelHooks<Subject>) throws {
+        try state.withLock { state in
+            guard let table = state.table(of: Subject.self) else {
+                throw ModelError("\(name) holds no “\(Subject.definition.name)”")
+            }
+            table.hooks = hooks
+        }
+    }
 
     // MARK: For the engine
 
@@ -195,69 +188,41 @@ public final class Dataset: Sendable {
         state.withLock { try? $0.table(table)?.record(key) }
     }
 
-    func apply(_ writes: [ReplicaWrite], to table: String, _ failures: HookFailures) async throws
-        -> [WriteOutcome]
-    {
-        var outcomes: [WriteOutcome?] = Array(repeating: nil, count: writes.count)
-        let (references, width) = try state.withLock { state in
-            guard let own = state.table(table) else {
-                throw ReplicaError(.unsuitable, replica: name, "there is no model \(table)")
-            }
-            return (NamedKeys(writes, to: own, among: state.tables), state.concurrency)
-        }
-        try await withThrowingTaskGroup(of: (Int, WriteOutcome).self) { group in
-            var running = 0
-            for (index, write) in writes.enumerated() {
-                // Decided when its turn comes: a hook before it may have changed what is here.
-                switch try step(for: write, in: table, references, failures) {
-                case .done(let outcome): outcomes[index] = outcome
-                case .call(let hook):
-                    if running == width, let (done, outcome) = try await group.next() {
-                        outcomes[done] = outcome
-                        running -= 1
-                    }
-                    running += 1
-                    group.addTask {
-                        do {
-                            try await hook()
-                        } catch let error as CancellationError {
-                            throw error
-                        } catch {
-                            if let key = write.key { failures.note(key, in: table, "\(error)") }
-                            // Owed: it is tried again in every run.
-                            return (
-                                index,
-                                .rejected(WriteOutcome.Rejection(reason: "\(error)", dependsOnOthers: true))
-                            )
-                        }
-                        return (index, try self.keep(write, in: table))
-                    }
-                }
-            }
-            for try await (done, outcome) in group { outcomes[done] = outcome }
-        }
-        return outcomes.map { $0 ?? .overtaken }
+    func holds(_ record: RecordName) -> Bool {
+        state.withLock { $0.table(record.type)?.holds(record.key) ?? false }
     }
 
-    private func step(
-        for write: ReplicaWrite, in table: String, _ named: NamedKeys, _ failures: HookFailures
-    ) throws -> ModelStep {
-        try state.withLock { state in
-            guard let own = state.table(table) else { return .done(.overtaken) }
-            let reason =
-                try write.key.flatMap { failures.reason(of: $0, in: table) }
-                ?? ReferenceCheck(own.schema, among: state.tables, named).reason(against: write)
-            if let reason {
-                return .done(.rejected(WriteOutcome.Rejection(reason: reason, dependsOnOthers: true)))
+    /// A record as it was added.
+    func model(_ record: RecordName) -> (any Model)? {
+        state.withLock { $0.table(record.type)?.model(record.key) }
+    }
+
+    /// Whether deleting a record of a type takes along what stands under it.
+    func deletesBelow(_ type: String) -> Bool {
+        state.withLock { $0.table(type)?.deletesBelow ?? false }
+    }
+
+    /// The records under which one stands, nearest first; each once, should they stand in a circle.
+    func ancestors(of record: RecordName) -> [RecordName] {
+        state.withLock { state in
+            var ancestors: [RecordName] = []
+            var child = record
+            while let table = state.table(child.type), let reference = table.parent,
+                let fields = try? table.record(child.key),
+                let key = try? fields.key(of: reference.fields.compactMap(table.schema.index(of:)))
+            {
+                child = RecordName(type: reference.table, key: key)
+                if child == record || ancestors.contains(child) { break }
+                ancestors.append(child)
             }
-            return try own.step(for: write)
+            return ancestors
         }
     }
 
-    private func keep(_ write: ReplicaWrite, in table: String) throws -> WriteOutcome {
-        try state.withLock { state in
-            guard let table = state.table(table) else { return .overtaken }
-            return .applied(try table.keep(write))
-        }
+    /// The records of all types, under the dataset's lock: nothing in `work` may call a user's code.
+    func tables<Result: Sendable>(
+        _ work: ([any AnyModelTable], HookCaller) throws -> Result
+    ) rethrows -> Result {
+        try state.withLock { try work($0.tables, $0.caller) }
     }
 }

@@ -5,8 +5,7 @@ import Synchronization
 /// A dataset as the engine sees it. It is made for each run and carries no mark: what it holds was just loaded.
 struct DatasetReplica: Replica {
     let dataset: Dataset
-    /// What hooks refused in this run.
-    let failures = HookFailures()
+    let scope: HookScope
 
     var name: String { dataset.name }
 
@@ -28,30 +27,13 @@ struct DatasetReplica: Replica {
     func prepare(_ views: [TableView]) async throws {}
 
     func apply(_ writes: [ReplicaWrite], to view: TableView) async throws -> ApplyResult {
-        ApplyResult(outcomes: try await dataset.apply(writes, to: view.table, failures), isProven: true)
+        let run = try HookRun(dataset, view.table, writes, scope)
+        return ApplyResult(outcomes: try await run.outcomes(), isProven: true)
     }
 
     func stamp(_ mark: ReplicaMark) async throws -> Bool { false }
     func acknowledge(job: String, view: TableView, cursor: FeedCursor) async throws {}
     func close() async {}
-}
-
-/// What hooks refused in one run. The engine tries again whatever may depend on other records; a hook is called once.
-final class HookFailures: Sendable {
-    private struct Address: Hashable {
-        let table: String
-        let key: RecordKey
-    }
-
-    private let reasons = Mutex<[Address: String]>([:])
-
-    func note(_ key: RecordKey, in table: String, _ reason: String) {
-        reasons.withLock { $0[Address(table: table, key: key)] = reason }
-    }
-
-    func reason(of key: RecordKey, in table: String) -> String? {
-        reasons.withLock { $0[Address(table: table, key: key)] }
-    }
 }
 
 /// A look at a dataset. Its records are packed once, and again when they have changed.

@@ -1,26 +1,8 @@
 import Dovetail
 import DovetailEngine
 
-/// An update, as a hook gets it.
-public struct ModelChange<Subject: Model>: Sendable {
-    public let before: Subject
-    public let after: Subject
-    /// The names of the attributes that changed.
-    public let fields: [String]
-}
-
-/// What happens in the system behind a dataset.
-struct ModelHooks<Subject: Model>: Sendable {
-    var create: (@Sendable (Subject) async throws -> Void)?
-    var update: (@Sendable (ModelChange<Subject>) async throws -> Void)?
-    var delete: (@Sendable (Subject) async throws -> Void)?
-}
-
-/// What a write comes down to, before it is carried out.
-enum ModelStep: Sendable {
-    case done(WriteOutcome)
-    case call(@Sendable () async throws -> Void)
-}
+/// Writes in the system behind a dataset; gives back which of them it could not do.
+typealias HookCall = @Sendable () async throws -> [HookRefusal]
 
 /// The records of one model in a dataset, whatever their type. Guarded by the dataset's lock.
 protocol AnyModelTable: AnyObject {
@@ -29,7 +11,19 @@ protocol AnyModelTable: AnyObject {
     /// Packed, in key order.
     var batch: RecordBatch { get }
     func record(_ key: RecordKey) throws -> PackedRecord?
-    func step(for write: ReplicaWrite) throws -> ModelStep
+    /// What becomes of a write that need not, or can't, be carried out; nil: it is due.
+    func outcome(of write: ReplicaWrite) throws -> WriteOutcome?
+    func hasHook(for action: DiffElement.Action) -> Bool
+    /// What carries out writes of one kind in the system behind the dataset; nil where nothing has to be done there.
+    func hook(for writes: [ReplicaWrite]) throws -> HookCall?
+    func deleteHook(of key: RecordKey) throws -> HookCall?
+    /// How its hooks are called; nil: as the dataset's.
+    var caller: HookCaller? { get }
+    /// How many writes a hook takes; as many as there are where there is no hook.
+    func batchSize(for action: DiffElement.Action) -> Int
+    /// Whether deleting a record takes along what stands under it.
+    var deletesBelow: Bool { get }
+    func model(_ key: RecordKey) -> (any Model)?
     func holds(_ key: RecordKey) -> Bool
     /// The keys that records name by a reference, and one record that does.
     func named(by reference: Reference) -> [RecordKey: RecordKey]
@@ -135,35 +129,60 @@ final class ModelTable<Subject: Model>: AnyModelTable {
         return named
     }
 
-    func step(for write: ReplicaWrite) throws -> ModelStep {
-        guard let key = write.key else { return .done(.overtaken) }
-        let place = place(key)
-        let now = place.flatMap(record(at:))
-        if let outcome = try write.outcome(on: now.map(WriteTarget.record) ?? .nothing) {
-            return .done(outcome)
-        }
-        let hooks = hooks
-        switch write.write {
-        case .insert(let record):
-            let model = try definition.model(record, from: Subject())
-            return .call { try await hooks.create?(model) }
-        case .update(let record, let fields):
-            guard let place else { return .done(.overtaken) }
-            let before = models[place]
-            let change = ModelChange(
-                before: before, after: try definition.model(record, from: before),
-                fields: fields.map { definition.fields[$0].name })
-            return .call { try await hooks.update?(change) }
+    func model(_ key: RecordKey) -> (any Model)? { place(key).map { models[$0] } }
+
+    var caller: HookCaller? { hooks.caller }
+    var deletesBelow: Bool { hooks.deletesBelow }
+    func hasHook(for action: DiffElement.Action) -> Bool { hooks.isSet(for: action) }
+    func batchSize(for action: DiffElement.Action) -> Int {
+        hooks.isSet(for: action) ? hooks.batchSize : .max
+    }
+
+    func outcome(of write: ReplicaWrite) throws -> WriteOutcome? {
+        guard let key = write.key else { return .overtaken }
+        let now = place(key).flatMap(record(at:))
+        return try write.outcome(on: now.map(WriteTarget.record) ?? .nothing)
+    }
+
+    func hook(for writes: [ReplicaWrite]) throws -> HookCall? {
+        switch writes.first?.write {
+        case nil: return nil
+        case .insert:
+            guard let create = hooks.create else { return nil }
+            let models = try writes.compactMap(\.write.result).map {
+                try definition.model($0, from: Subject())
+            }
+            return { try await create(models) }
+        case .update:
+            guard let update = hooks.update else { return nil }
+            let changes = try writes.compactMap(change)
+            return { try await update(changes) }
         case .delete:
-            guard let place else { return .done(.overtaken) }
-            let model = models[place]
-            return .call { try await hooks.delete?(model) }
+            return deleteHook(writes.compactMap(\.key))
         }
+    }
+
+    func deleteHook(of key: RecordKey) throws -> HookCall? { deleteHook([key]) }
+
+    private func deleteHook(_ keys: [RecordKey]) -> HookCall? {
+        guard let delete = hooks.delete else { return nil }
+        let deleted = keys.compactMap { place($0).map { models[$0] } }
+        return { deleted.isEmpty ? [] : try await delete(deleted) }
+    }
+
+    private func change(_ write: ReplicaWrite) throws -> ModelChange<Subject>? {
+        guard case .update(let record, let fields) = write.write, let place = write.key.flatMap(place) else {
+            return nil
+        }
+        return ModelChange(
+            before: models[place], after: try definition.model(record, from: models[place]),
+            fields: fields.map { definition.fields[$0].name })
     }
 
     func keep(_ write: ReplicaWrite) throws -> Record? {
         guard let key = write.key else { return nil }
-        isChanged = true
+        // Afterwards: to find a record's place may pack the records anew.
+        defer { isChanged = true }
         switch write.write {
         case .insert(let record):
             // Another one may have come while its hook ran.

@@ -16,7 +16,7 @@ public struct Diff: Sendable, Hashable {
     public let incomplete: String?
 
     /// Whether there is nothing to do.
-    public var isEmpty: Bool { elements.isEmpty }
+    public var isEmpty: Bool { summary.create + summary.update + summary.delete == 0 }
 
     /// All elements with their depth, parents before what stands under them.
     public var flattened: [(depth: Int, element: DiffElement)] {
@@ -34,7 +34,7 @@ public struct Diff: Sendable, Hashable {
         let left = elements.compactMap { $0.filtered(fits) }
         var counts = DiffSummary()
         counts.unchanged = summary.unchanged
-        counts.skipped = summary.skipped
+        counts.skipped = summary.skipped - elements.reduce(0) { $0 + $1.protectedCount }
         for element in left { element.count(into: &counts) }
         return Diff(
             source: source, destination: destination, elements: left, summary: counts, uncompared: uncompared,
@@ -49,7 +49,7 @@ public struct DiffSummary: Sendable, Hashable, Codable {
     public var delete = 0
     /// Equal on both sides.
     public var unchanged = 0
-    /// Left alone: records that can't be told apart, and what an incomplete source does not hold.
+    /// Left alone: records that can't be told apart, what an incomplete source does not hold, and what rules speak against.
     public var skipped = 0
 
     public init(create: Int = 0, update: Int = 0, delete: Int = 0, unchanged: Int = 0, skipped: Int = 0) {
@@ -67,7 +67,7 @@ public struct DiffSummary: Sendable, Hashable, Codable {
 
 /// One record that differs, or under which others stand that do.
 public struct DiffElement: Sendable, Hashable {
-    public enum Action: String, Sendable, Hashable, Codable { case create, update, delete }
+    public enum Action: String, Sendable, Hashable, Codable, CaseIterable { case create, update, delete }
 
     /// An attribute: of an update one that changes, else each.
     public struct Attribute: Sendable, Hashable {
@@ -83,13 +83,16 @@ public struct DiffElement: Sendable, Hashable {
     /// Nil: the record itself is alike on both sides.
     public let action: Action?
     public let attributes: [Attribute]
+    /// The rule because of which it will not be done; nil: it will.
+    public let protectedBy: String?
     public internal(set) var children: [DiffElement]
 
     /// The identifiers for a person, separated by commas.
     public var name: String { identifiers.map(\.value.words).joined(separator: ", ") }
 
     public static func == (a: DiffElement, b: DiffElement) -> Bool {
-        a.type == b.type && a.action == b.action && a.attributes == b.attributes && a.children == b.children
+        a.type == b.type && a.action == b.action && a.protectedBy == b.protectedBy
+            && a.attributes == b.attributes && a.children == b.children
             && a.identifiers.elementsEqual(b.identifiers) { $0.name == $1.name && $0.value == $1.value }
     }
 
@@ -106,11 +109,18 @@ public struct DiffElement: Sendable, Hashable {
         guard !element.children.isEmpty else { return nil }
         // It only shows where the others stand.
         return DiffElement(
-            type: type, identifiers: identifiers, action: nil, attributes: [], children: element.children)
+            type: type, identifiers: identifiers, action: nil, attributes: [], protectedBy: nil,
+            children: element.children)
+    }
+
+    /// How many of it and what stands under it are shown and will not be done.
+    fileprivate var protectedCount: Int {
+        children.reduce(protectedBy == nil ? 0 : 1) { $0 + $1.protectedCount }
     }
 
     func count(into summary: inout DiffSummary) {
         switch action {
+        case .some where protectedBy != nil: summary.skipped += 1
         case .create: summary.create += 1
         case .update: summary.update += 1
         case .delete: summary.delete += 1

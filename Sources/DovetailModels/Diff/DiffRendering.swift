@@ -3,7 +3,7 @@ import Dovetail
 extension Diff: CustomStringConvertible {
     /// The tree as text: of an update what the source holds and what the destination holds.
     public var description: String {
-        guard !isEmpty else { return "(no diffs)" }
+        guard !elements.isEmpty else { return "(no diffs)" }
         var lines: [String] = []
         Self.write(elements, source, destination, indent: 0, to: &lines)
         return lines.joined(separator: "\n")
@@ -25,6 +25,7 @@ extension Diff: CustomStringConvertible {
             case .delete: line += " MISSING in \(source)"
             case .update, nil: break
             }
+            if let rule = element.protectedBy { line += " (\(rule))" }
             lines.append(line)
             if element.action == .update {
                 for attribute in element.attributes {

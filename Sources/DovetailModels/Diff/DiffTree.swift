@@ -7,7 +7,7 @@ struct DiffTree {
     /// A record of either dataset, to find where an ancestor that does not differ stands.
     private let lookUp: (RecordKey, _ type: String) -> PackedRecord?
     private var nodes: [Node] = []
-    private var places: [Name: Int] = [:]
+    private var places: [RecordName: Int] = [:]
 
     struct Shape {
         let order: Int
@@ -17,16 +17,12 @@ struct DiffTree {
         let parent: Reference?
     }
 
-    private struct Name: Hashable {
-        let type: String
-        let key: RecordKey
-    }
-
     private struct Node {
-        let name: Name
+        let name: RecordName
         var parent: Int?
         var action: DiffElement.Action?
         var attributes: [DiffElement.Attribute] = []
+        var protection: String?
         var children: [Int] = []
     }
 
@@ -38,10 +34,15 @@ struct DiffTree {
     /// - Parameters:
     ///   - new: the source's record.
     ///   - old: the destination's.
-    mutating func add(_ key: RecordKey, of type: String, new: PackedRecord?, old: PackedRecord?) throws {
+    ///   - rule: the rule because of which it will not be written.
+    mutating func add(
+        _ key: RecordKey, of type: String, new: PackedRecord?, old: PackedRecord?,
+        protectedBy rule: String? = nil
+    ) throws {
         guard let known = types[type] else { return }
-        let place = try node(Name(type: type, key: key), new ?? old)
+        let place = try node(RecordName(type: type, key: key), new ?? old)
         let (n, o) = (try new?.values(), try old?.values())
+        nodes[place].protection = rule
         nodes[place].action = old == nil ? .create : new == nil ? .delete : .update
         let changed: [Int] =
             if let new, let old { try known.schema.differingFields(new, old) } else {
@@ -53,7 +54,7 @@ struct DiffTree {
     }
 
     /// The node of a record, under its ancestors.
-    private mutating func node(_ name: Name, _ record: PackedRecord?) throws -> Int {
+    private mutating func node(_ name: RecordName, _ record: PackedRecord?) throws -> Int {
         if let place = places[name] { return place }
         let place = nodes.count
         nodes.append(Node(name: name))
@@ -89,12 +90,12 @@ struct DiffTree {
     }
 
     /// The record under which another one stands; nil when it names none.
-    private func parent(of name: Name, _ record: PackedRecord?) throws -> Name? {
+    private func parent(of name: RecordName, _ record: PackedRecord?) throws -> RecordName? {
         guard let type = types[name.type], let reference = type.parent, types[reference.table] != nil,
             let record = record ?? lookUp(name.key, name.type)
         else { return nil }
         let key = try record.key(of: reference.fields.compactMap(type.schema.index(of:)))
-        return key.map { Name(type: reference.table, key: $0) }
+        return key.map { RecordName(type: reference.table, key: $0) }
     }
 
     /// The tree.
@@ -127,6 +128,7 @@ struct DiffTree {
         return DiffElement(
             type: node.name.type,
             identifiers: zip(names, try node.name.key.values()).map { (name: $0, value: $1) },
-            action: node.action, attributes: node.attributes, children: children)
+            action: node.action, attributes: node.attributes, protectedBy: node.protection, children: children
+        )
     }
 }

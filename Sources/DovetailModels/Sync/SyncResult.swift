@@ -41,11 +41,15 @@ public struct SyncResult: Sendable {
         _ result: RunResult, _ state: any StateStore, _ datasets: Sides<DatasetReplica>
     ) async throws {
         func failure(_ table: String, _ key: RecordKey) -> Bool {
-            Side.allCases.contains { datasets[$0].failures.reason(of: key, in: table) != nil }
+            Side.allCases.contains {
+                datasets[$0].scope.failures.reason(of: RecordName(type: table, key: key)) != nil
+            }
         }
-        skipped = try await state.rejections().filter { !failure($0.table, $0.key) }.map {
+        var skipped = try await state.rejections().filter { !failure($0.table, $0.key) }.map {
             Skipped(type: $0.table, key: $0.key, reason: $0.rejection.reason)
         }
+        skipped += try Self.stale(result.plan)
+        self.skipped = skipped
         conflicts = try await state.conflicts()
         incomplete = Side.allCases.map { datasets[$0].dataset }.filter { $0.incompleteReason != nil }.map(
             \.name)
@@ -61,13 +65,16 @@ public struct SyncResult: Sendable {
             switch change.outcome {
             case .applied, .already: break
             // Waited for another record: it was tried again since, or is skipped.
-            case .rejected where datasets[side].failures.reason(of: entry.key, in: entry.table) == nil:
+            case .rejected
+            where datasets[side].scope.failures.reason(of: RecordName(type: entry.table, key: entry.key))
+                == nil:
                 return nil
             case .rejected:
                 guard told.insert(ConflictRecord.ID(table: entry.table, key: entry.key)).inserted else {
                     return nil
                 }
-                error = datasets[side].failures.reason(of: entry.key, in: entry.table)
+                error = datasets[side].scope.failures.reason(
+                    of: RecordName(type: entry.table, key: entry.key))
             case .overtaken: error = change.reason ?? "the record changed meanwhile"
             case .open: error = "no answer came"
             }
@@ -75,6 +82,20 @@ public struct SyncResult: Sendable {
                 dataset: datasets[side].dataset.name, action: action, type: entry.table, key: entry.key,
                 error: error)
         }
+    }
+
+    /// Records that changed after a saved plan was made.
+    private static func stale(_ plan: Plan) throws -> [Skipped] {
+        var stale: [Skipped] = []
+        for (table, counts) in plan.counts.sorted(by: { $0.key < $1.key }) where counts.refusals > 0 {
+            guard var entries = try plan.entries(of: table) else { continue }
+            while let entry = try entries.next() {
+                guard case .refuse(.changedSince(let side)) = entry.decision else { continue }
+                let reason = Refusal.changedSince(side).reason(labels: plan.labels)
+                stale.append(Skipped(type: table, key: entry.key, reason: reason))
+            }
+        }
+        return stale
     }
 
     private static func action(_ verb: String) -> DiffElement.Action? {
