@@ -34,8 +34,8 @@ protocol AnyModelTable: AnyObject {
 final class ModelTable<Subject: Model>: AnyModelTable {
     private let definition: ModelDefinition<Subject>
     /// Of the identifiers, and of all fields: by themselves, since this is where the time of a diff goes.
-    private let packKeys: [ModelField<Subject>.Pack]
-    private let packs: [ModelField<Subject>.Pack]
+    private let packKey: FieldPacking
+    private let packFields: FieldPacking
     let schema: TableSchema
     var parent: Reference? { definition.parent?.reference }
     private(set) var models: [Subject] = []
@@ -51,8 +51,8 @@ final class ModelTable<Subject: Model>: AnyModelTable {
     init() {
         definition = Subject.definition
         schema = definition.schema
-        packKeys = definition.fields.prefix(definition.identifierCount).map(\.packKey)
-        packs = definition.fields.map(\.pack)
+        packKey = FieldPacking(definition.fields.prefix(definition.identifierCount).map(\.packKey))
+        packFields = FieldPacking(definition.fields.map(\.pack))
     }
 
     func append(_ model: Subject) {
@@ -89,11 +89,11 @@ final class ModelTable<Subject: Model>: AnyModelTable {
 
     private func write(_ model: UnsafePointer<Subject>, _ place: Int, into builder: inout BatchBuilder) {
         builder.beginRecord()
-        for packKey in packKeys { packKey(model, &builder) }
+        packKey.write(model, &builder)
         builder.endKey()
         withUnsafeBytes(of: UInt64(place)) { builder.put(raw: $0) }
         builder.endLocator()
-        for pack in packs { pack(model, &builder) }
+        packFields.write(model, &builder)
         builder.endRecord()
     }
 

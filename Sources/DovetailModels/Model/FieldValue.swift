@@ -18,9 +18,20 @@ public protocol FieldValue: Sendable {
 
     /// Writes the value as part of a key.
     func packKey(into builder: inout BatchBuilder)
+
+    /// Packs the value at an address. For the types here it is compiled for each of them, which ``pack(into:)``, called on a
+    /// value of whatever type, is not.
+    static func pack(at address: UnsafeRawPointer, into builder: inout BatchBuilder)
+    static func packKey(at address: UnsafeRawPointer, into builder: inout BatchBuilder)
 }
 
 extension FieldValue {
+    public static func pack(at address: UnsafeRawPointer, into builder: inout BatchBuilder) {
+        address.assumingMemoryBound(to: Self.self).pointee.pack(into: &builder)
+    }
+    public static func packKey(at address: UnsafeRawPointer, into builder: inout BatchBuilder) {
+        address.assumingMemoryBound(to: Self.self).pointee.packKey(into: &builder)
+    }
     public func pack(into builder: inout BatchBuilder) { builder.put(fieldValue) }
     public func packKey(into builder: inout BatchBuilder) { builder.putKey(fieldValue) }
 }

@@ -102,10 +102,8 @@ struct ModelField<Subject>: Sendable {
     let name: String
     let type: FieldType
     private(set) var options = FieldOptions()
-    /// Writes a field of the subject at an address.
-    typealias Pack = @Sendable (UnsafePointer<Subject>, inout BatchBuilder) -> Void
-    let pack: Pack
-    let packKey: Pack
+    let pack: FieldPacking
+    let packKey: FieldPacking
     /// False when the value is none of this field.
     let set: @Sendable (inout Subject, Value) -> Bool
 
@@ -114,17 +112,15 @@ struct ModelField<Subject>: Sendable {
         name = "\(path)".split(separator: ".").dropFirst().joined(separator: ".")
         type = Content.fieldType
         if let offset = MemoryLayout<Subject>.offset(of: path) {
-            pack = {
-                UnsafeRawPointer($0).advanced(by: offset).assumingMemoryBound(to: Content.self).pointee
-                    .pack(into: &$1)
-            }
-            packKey = {
-                UnsafeRawPointer($0).advanced(by: offset).assumingMemoryBound(to: Content.self).pointee
-                    .packKey(into: &$1)
-            }
+            pack = FieldPacking { Content.pack(at: $0.advanced(by: offset), into: &$1) }
+            packKey = FieldPacking { Content.packKey(at: $0.advanced(by: offset), into: &$1) }
         } else {
-            pack = { $0.pointee[keyPath: path].pack(into: &$1) }
-            packKey = { $0.pointee[keyPath: path].packKey(into: &$1) }
+            pack = FieldPacking {
+                $0.assumingMemoryBound(to: Subject.self).pointee[keyPath: path].pack(into: &$1)
+            }
+            packKey = FieldPacking {
+                $0.assumingMemoryBound(to: Subject.self).pointee[keyPath: path].packKey(into: &$1)
+            }
         }
         set = { subject, value in
             guard let content = Content(value) else { return false }
@@ -137,6 +133,31 @@ struct ModelField<Subject>: Sendable {
         var field = self
         field.options = options
         return field
+    }
+}
+
+/// Writes fields of the model at an address. A struct, because closures in an array would each be called through another one.
+struct FieldPacking: Sendable {
+    typealias Write = @Sendable (UnsafeRawPointer, inout BatchBuilder) -> Void
+    let write: Write
+
+    init(_ write: @escaping Write) { self.write = write }
+
+    /// Writes one field after the other. Closures that hold each other are called without counting references to each.
+    init(_ all: some RandomAccessCollection<FieldPacking>) {
+        switch all.count {
+        case 0: write = { _, _ in }
+        case 1: write = all[all.startIndex].write
+        default:
+            let middle = all.index(all.startIndex, offsetBy: all.count / 2)
+            let (first, second) = (
+                FieldPacking(Array(all[..<middle])).write, FieldPacking(Array(all[middle...])).write
+            )
+            write = {
+                first($0, &$1)
+                second($0, &$1)
+            }
+        }
     }
 }
 
