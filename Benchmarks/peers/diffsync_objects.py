@@ -107,11 +107,14 @@ def main():
         lap("load")
         b.fill(sites, True)
         lap("load the other")
-        diff = a.diff_from(b)
-        lap("diff")
-        summary = diff.summary()
-        figures["differences"] = summary["create"] + summary["update"] + summary["delete"]
-        if len(sys.argv) < 3:
+        mode = sys.argv[2] if len(sys.argv) > 2 else ""
+        diff = None
+        if mode != "sync":
+            diff = a.diff_from(b)
+            lap("diff")
+            summary = diff.summary()
+            figures["differences"] = summary["create"] + summary["update"] + summary["delete"]
+        if mode != "compare":
             last = time.process_time()
             a.sync_from(b, diff=diff)
             lap("sync")

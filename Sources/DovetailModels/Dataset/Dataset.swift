@@ -197,6 +197,9 @@ public final class Dataset: Sendable {
         state.withLock { $0.table(record.type)?.model(record.key) }
     }
 
+    /// Whether deleting a record of any type takes along what stands under it.
+    var deletesBelow: Bool { state.withLock { $0.tables.contains(where: \.deletesBelow) } }
+
     /// Whether deleting a record of a type takes along what stands under it.
     func deletesBelow(_ type: String) -> Bool {
         state.withLock { $0.table(type)?.deletesBelow ?? false }

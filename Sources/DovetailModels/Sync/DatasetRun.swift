@@ -35,7 +35,8 @@ struct DatasetRun {
             rules.guards = book.guards(of: schema.name)
             return JobTable(schema, rules: rules)
         }
-        let cascade = isOneWay ? Cascade(from: datasets.left, to: datasets.right, book) : nil
+        let cascades = isOneWay && datasets.right.deletesBelow
+        let cascade = cascades ? Cascade(from: datasets.left, to: datasets.right, book) : nil
         replicas = datasets.map { DatasetReplica(dataset: $0, scope: HookScope(cascade: cascade)) }
         let job = SyncJob(
             name: "\(datasets.left.name) and \(datasets.right.name)",
