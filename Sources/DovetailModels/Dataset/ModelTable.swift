@@ -74,17 +74,23 @@ final class ModelTable<Subject: Model>: AnyModelTable {
 
     var batch: RecordBatch {
         if let packed, !isChanged { return packed }
-        var builder = BatchBuilder(capacity: max(1 << 12, models.count * 64))
-        models.withUnsafeBufferPointer { models in
-            guard let first = models.baseAddress else { return }
-            for place in models.indices { write(first + place, place, into: &builder) }
-        }
-        let batch = builder.seal().sortedByKey()
+        let batch = models.withUnsafeBufferPointer(pack).sortedByKey()
         packed = batch
         index = nil
         moved = [:]
         isChanged = false
         return batch
+    }
+
+    private func pack(_ models: UnsafeBufferPointer<Subject>) -> RecordBatch {
+        guard let first = models.baseAddress else { return RecordBatch([]) }
+        // As much as all will take, going by the first: to grow is to copy.
+        let few = min(models.count, 100)
+        var sample = BatchBuilder(capacity: few * 128)
+        for place in 0..<few { write(first + place, place, into: &sample) }
+        var builder = BatchBuilder(capacity: sample.byteCount * (models.count * 9 / 8) / few + 64)
+        for place in models.indices { write(first + place, place, into: &builder) }
+        return builder.seal()
     }
 
     private func write(_ model: UnsafePointer<Subject>, _ place: Int, into builder: inout BatchBuilder) {

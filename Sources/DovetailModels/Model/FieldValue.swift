@@ -61,6 +61,7 @@ extension String: FieldValue {
         withBytes { builder.putKey(text: $0) }
     }
     /// Without a copy, which `withUTF8` would begin with.
+    @inline(__always)
     private func withBytes(_ body: (UnsafeRawBufferPointer) -> Void) {
         if utf8.withContiguousStorageIfAvailable({ body(UnsafeRawBufferPointer($0)) }) == nil {
             Array(utf8).withUnsafeBytes(body)
