@@ -265,10 +265,6 @@ public struct BatchBuilder: ~Copyable {
         reserve(2 + text.count * 2)
         base.storeBytes(of: Tag.text, toByteOffset: used, as: UInt8.self)
         used += 1
-        if !hasZero(text) {
-            put(raw: text)
-            return put(byte: 0)
-        }
         for byte in text {
             base.storeBytes(of: byte, toByteOffset: used, as: UInt8.self)
             used += 1
