@@ -33,7 +33,9 @@ struct ChangeGroups {
         var facing = other.firstGroup
         while true {
             if !group.isEmpty { settle(&group, &facing, in: &list, other) }
-            guard let next = list.group(after: group), let nextFacing = other.group(after: facing) else { return }
+            guard let next = list.group(after: group), let nextFacing = other.group(after: facing) else {
+                return
+            }
             (group, facing) = (next, nextFacing)
         }
     }
@@ -56,7 +58,9 @@ struct ChangeGroups {
             }
         } while size != group.count
         if group.upperBound == highest || lastFacing == nil { return }
-        while facing.isEmpty, let before = other.group(before: facing), list.slideUp(&group) { facing = before }
+        while facing.isEmpty, let before = other.group(before: facing), list.slideUp(&group) {
+            facing = before
+        }
     }
 }
 
@@ -91,7 +95,9 @@ private struct Flagged {
 
     /// Moves a group up by a part, and joins it with the group that it then touches; false if it can't move.
     mutating func slideUp(_ group: inout Range<Int>) -> Bool {
-        guard group.lowerBound > 0, parts[group.lowerBound - 1] == parts[group.upperBound - 1] else { return false }
+        guard group.lowerBound > 0, parts[group.lowerBound - 1] == parts[group.upperBound - 1] else {
+            return false
+        }
         isChanged[group.lowerBound - 1] = true
         isChanged[group.upperBound - 1] = false
         group = start(ofGroupEndingAt: group.lowerBound - 1)..<group.upperBound - 1

@@ -26,8 +26,13 @@ public enum LineDiff {
     /// in common, and about O(n + d²) for d lines that differ; memory is in proportion to the lines that are looked at.
     public static func hunks(from old: [UInt8], to new: [UInt8]) -> [TextHunk] {
         old.withUnsafeBytes { old in
-            new.withUnsafeBytes { new in hunks(from: TextBytes(old), to: TextBytes(new)) }
+            new.withUnsafeBytes { new in hunks(from: old, to: new) }
         }
+    }
+
+    /// The same for texts in memory that is lent, such as mapped files, which need not be copied.
+    public static func hunks(from old: UnsafeRawBufferPointer, to new: UnsafeRawBufferPointer) -> [TextHunk] {
+        hunks(from: TextBytes(old), to: TextBytes(new))
     }
 
     static func hunks(from old: TextBytes, to new: TextBytes) -> [TextHunk] {
@@ -40,7 +45,8 @@ public enum LineDiff {
         from old: TextBytes, _ oldRange: Range<Int>, to new: TextBytes, _ newRange: Range<Int>
     ) -> [TextHunk] {
         hunks(
-            from: old, LineScan.starts(of: old, in: oldRange), to: new, LineScan.starts(of: new, in: newRange))
+            from: old, LineScan.starts(of: old, in: oldRange), to: new, LineScan.starts(of: new, in: newRange)
+        )
     }
 
     /// The hunks of two ranges that are cut into parts, each list of starts ending with where its last part ends.

@@ -99,7 +99,9 @@ struct SequenceDiff {
     /// The order in which diagonals are tried and the side that wins a tie decide which of several shortest ways it
     /// is; they are those of git.
     private mutating func meetingPoint(of box: Box) -> (x: Int, y: Int, isExact: Bool) {
-        let (x0, x1, y0, y1) = (box.old.lowerBound, box.old.upperBound, box.new.lowerBound, box.new.upperBound)
+        let (x0, x1, y0, y1) = (
+            box.old.lowerBound, box.old.upperBound, box.new.lowerBound, box.new.upperBound
+        )
         let (lowest, highest) = (x0 - y1, x1 - y0)
         let (first, last) = (x0 - y0, x1 - y1)
         let isOdd = (first - last) & 1 != 0

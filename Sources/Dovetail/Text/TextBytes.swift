@@ -65,13 +65,16 @@ struct TextBytes {
         {
             done += block
         }
-        while length - done >= 8, word(at: end - done - 8) == other.word(at: otherEnd - done - 8) { done += 8 }
+        while length - done >= 8, word(at: end - done - 8) == other.word(at: otherEnd - done - 8) {
+            done += 8
+        }
         while done < length, bytes[end - done - 1] == other.bytes[otherEnd - done - 1] { done += 1 }
         return done
     }
 
     /// What is left of two ranges, which begin at line starts, without the lines that both begin and end with.
-    func trimmingCommonLines(_ range: Range<Int>, with other: TextBytes, _ otherRange: Range<Int>) -> TextHunk {
+    func trimmingCommonLines(_ range: Range<Int>, with other: TextBytes, _ otherRange: Range<Int>) -> TextHunk
+    {
         let prefix = commonPrefix(range, with: other, otherRange)
         if prefix == range.count, prefix == otherRange.count {
             return TextHunk(

@@ -44,7 +44,9 @@ public struct TextDelta: Sendable, Hashable {
         self = parent.withUnsafeBytes { parent in
             result.withUnsafeBytes { result in
                 let (old, new) = (TextBytes(parent), TextBytes(result))
-                let hunks = LineDiff.hunks(from: old, to: new).flatMap { InnerDiff.hunks(from: old, to: new, in: $0) }
+                let hunks = LineDiff.hunks(from: old, to: new).flatMap {
+                    InnerDiff.hunks(from: old, to: new, in: $0)
+                }
                 return TextDelta(hunks, from: old, to: new)
             }
         }
@@ -138,7 +140,8 @@ private enum InnerDiff {
         for hunk in hunks {
             if let last = joined.last, hunk.old.lowerBound - last.old.upperBound < shortestKept {
                 joined[joined.count - 1] = TextHunk(
-                    old: last.old.lowerBound..<hunk.old.upperBound, new: last.new.lowerBound..<hunk.new.upperBound)
+                    old: last.old.lowerBound..<hunk.old.upperBound,
+                    new: last.new.lowerBound..<hunk.new.upperBound)
             } else {
                 joined.append(hunk)
             }

@@ -8,16 +8,17 @@ extension TextMerge {
     ///   - left: what the left side is called.
     ///   - base: what the base is called; without a name its lines are left out.
     ///   - right: what the right side is called.
-    public func marked(left leftName: String, base baseName: String? = nil, right rightName: String) -> [UInt8] {
-        let length = markLength
+    public func marked(left leftName: String, base baseName: String? = nil, right rightName: String)
+        -> [UInt8]
+    {
+        let length = max(6, longestMark) + 1
         func mark(_ character: Unicode.Scalar, _ name: String) -> [UInt8] {
             Array(String(repeating: Character(character), count: length).utf8)
                 + (name.isEmpty ? [] : [UInt8(ascii: " ")] + Array(name.utf8))
         }
         return text { piece in
-            let withReturn = left.withUnsafeBytes {
-                TextBytes($0).endsLinesWithReturn(near: piece.left.lowerBound)
-            }
+            let withReturn = Self.endsLinesWithReturn(
+                [(base, piece.base), (left, piece.left), (right, piece.right)])
             var lines: [UInt8] = []
             func add(_ mark: [UInt8], _ content: ArraySlice<UInt8>) {
                 lines.append(contentsOf: mark)
@@ -33,9 +34,15 @@ extension TextMerge {
         }
     }
 
-    private var markLength: Int {
-        [base, left, right].map { text in text.withUnsafeBytes { TextBytes($0).longestMark } }
-            .reduce(6, max) + 1
+    private var longestMark: Int {
+        [base, left, right].map { text in text.withUnsafeBytes { TextBytes($0).longestMark } }.reduce(0, max)
+    }
+
+    private static func endsLinesWithReturn(_ places: [(text: [UInt8], range: Range<Int>)]) -> Bool {
+        let ends = places.map { place in
+            place.text.withUnsafeBytes { TextBytes($0).endsLineWithReturn(near: place.range.lowerBound) }
+        }
+        return TextBytes.isReturnAgreed(ends)
     }
 }
 

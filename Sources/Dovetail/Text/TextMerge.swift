@@ -81,10 +81,19 @@ public struct TextMerge: Sendable {
         pieces = base.withUnsafeBytes { base in
             left.withUnsafeBytes { left in
                 right.withUnsafeBytes { right in
-                    TextMerger(TextBytes(base), TextBytes(left), TextBytes(right), options).pieces()
+                    Self.pieces(base: base, left: left, right: right, options: options)
                 }
             }
         }
+    }
+
+    /// The pieces of a merge of texts in memory that is lent, such as mapped files, which need not be copied.
+    public static func pieces(
+        base: UnsafeRawBufferPointer, left: UnsafeRawBufferPointer, right: UnsafeRawBufferPointer,
+        options: Options = Options()
+    ) -> [Piece] {
+        TextMerger(base: TextBytes(base), left: TextBytes(left), right: TextBytes(right), options: options)
+            .pieces()
     }
 
     /// What somebody has to decide.

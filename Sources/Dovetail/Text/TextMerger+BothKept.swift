@@ -18,7 +18,7 @@ extension TextMerger {
         let start = place(of: piece, on: first).range.lowerBound
         var lines = Array(earlyText.bytes[start..<early.upperBound])
         let new = lateText.bytes[core.new.lowerBound..<late.upperBound]
-        if !new.isEmpty { lines.endLine(withReturn: earlyText.endsLinesWithReturn(near: start)) }
+        if !lines.isEmpty, !new.isEmpty { lines.endLine(withReturn: endsLinesWithReturn(near: piece)) }
         lines.append(contentsOf: new)
         return Piece(kind: .combined(lines), base: piece.base, left: piece.left, right: piece.right)
     }
@@ -111,10 +111,18 @@ extension TextMerger {
         }
     }
 
+    private func endsLinesWithReturn(near piece: Piece) -> Bool {
+        TextBytes.isReturnAgreed([
+            base.endsLineWithReturn(near: piece.base.lowerBound),
+            left.endsLineWithReturn(near: piece.left.lowerBound),
+            right.endsLineWithReturn(near: piece.right.lowerBound),
+        ])
+    }
+
     private func bothKept(_ piece: Piece, _ first: Side) -> Piece {
         let (early, late) = (place(of: piece, on: first), place(of: piece, on: first.other))
         var lines = Array(early.text.bytes[early.range])
-        if !lines.isEmpty { lines.endLine(withReturn: early.text.endsLinesWithReturn(near: early.range.lowerBound)) }
+        if !lines.isEmpty { lines.endLine(withReturn: endsLinesWithReturn(near: piece)) }
         lines.append(contentsOf: late.text.bytes[late.range])
         return Piece(kind: .combined(lines), base: piece.base, left: piece.left, right: piece.right)
     }
@@ -130,10 +138,17 @@ extension [UInt8] {
 }
 
 extension TextBytes {
-    /// True if the line before a position ends with a carriage return and `\n`; if there is none, the first line.
-    func endsLinesWithReturn(near position: Int) -> Bool {
+    /// True if the line before a position, or the first line, ends with a carriage return and `\n`; nil if it has no
+    /// end.
+    func endsLineWithReturn(near position: Int) -> Bool? {
         let start = lineStart(at: position)
         let end = start > 0 ? start : lineEnd(from: 0)
-        return end >= 2 && bytes[end - 1] == Self.newline && bytes[end - 2] == Self.carriageReturn
+        guard end > 0, bytes[end - 1] == Self.newline else { return nil }
+        return end > 1 && bytes[end - 2] == Self.carriageReturn
+    }
+
+    /// True if all texts that have lines end them with a carriage return and `\n`, and one has.
+    static func isReturnAgreed(_ ends: [Bool?]) -> Bool {
+        ends.contains(true) && !ends.contains(false)
     }
 }

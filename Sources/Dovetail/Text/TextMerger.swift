@@ -7,22 +7,18 @@ struct TextMerger {
     let right: TextBytes
     let options: TextMerge.Options
 
-    init(_ base: TextBytes, _ left: TextBytes, _ right: TextBytes, _ options: TextMerge.Options) {
-        self.base = base
-        self.left = left
-        self.right = right
-        self.options = options
-    }
-
     func pieces() -> [Piece] {
-        let whole = Piece(kind: .unchanged, base: 0..<base.count, left: 0..<left.count, right: 0..<right.count)
+        let whole = Piece(
+            kind: .unchanged, base: 0..<base.count, left: 0..<left.count, right: 0..<right.count)
         let pieces = joined(
             LineDiff.hunks(from: base, to: left), LineDiff.hunks(from: base, to: right), within: whole)
         if case .union(let first) = options.policy {
             return union(options.insideLines ? pieces.map(insideLines) : pieces, first)
         }
         return pieces.flatMap { piece -> [Piece] in
-            if case .append(let first) = options.policy, let appended = appended(piece, first) { return [appended] }
+            if case .append(let first) = options.policy, let appended = appended(piece, first) {
+                return [appended]
+            }
             let piece = options.insideLines ? insideLines(piece) : piece
             return piece.kind == .conflict ? trimmed(piece) : [piece]
         }
@@ -48,7 +44,8 @@ struct TextMerger {
         while i < ours.count || j < theirs.count {
             let (firstOurs, firstTheirs) = (i, j)
             let start = min(
-                i < ours.count ? ours[i].old.lowerBound : .max, j < theirs.count ? theirs[j].old.lowerBound : .max)
+                i < ours.count ? ours[i].old.lowerBound : .max,
+                j < theirs.count ? theirs[j].old.lowerBound : .max)
             var end = start
             while true {
                 if i < ours.count, ours[i].old.lowerBound <= end {
@@ -96,10 +93,12 @@ struct TextMerger {
         let core = left.trimmingCommonLines(piece.left, with: right, piece.right)
         let before = Piece(
             kind: .both, base: piece.base.lowerBound..<piece.base.lowerBound,
-            left: piece.left.lowerBound..<core.old.lowerBound, right: piece.right.lowerBound..<core.new.lowerBound)
+            left: piece.left.lowerBound..<core.old.lowerBound,
+            right: piece.right.lowerBound..<core.new.lowerBound)
         let after = Piece(
             kind: .both, base: piece.base.upperBound..<piece.base.upperBound,
-            left: core.old.upperBound..<piece.left.upperBound, right: core.new.upperBound..<piece.right.upperBound)
+            left: core.old.upperBound..<piece.left.upperBound,
+            right: core.new.upperBound..<piece.right.upperBound)
         let conflict = Piece(kind: .conflict, base: piece.base, left: core.old, right: core.new)
         return [before, conflict, after].filter { !$0.isEmpty }
     }
@@ -110,7 +109,8 @@ struct TextMerger {
         let words = WordScan.starts(of: base, in: piece.base)
         let inside = joined(
             LineDiff.hunks(from: base, words, to: left, WordScan.starts(of: left, in: piece.left)),
-            LineDiff.hunks(from: base, words, to: right, WordScan.starts(of: right, in: piece.right)), within: piece)
+            LineDiff.hunks(from: base, words, to: right, WordScan.starts(of: right, in: piece.right)),
+            within: piece)
         var combined: [UInt8] = []
         for part in inside {
             switch part.kind {

@@ -41,7 +41,8 @@ struct WindowFinder {
             }
             found.append(
                 TextHunk(
-                    old: rest.old.lowerBound..<next.old.lowerBound, new: rest.new.lowerBound..<next.new.lowerBound))
+                    old: rest.old.lowerBound..<next.old.lowerBound,
+                    new: rest.new.lowerBound..<next.new.lowerBound))
             let same = old.commonPrefix(next.old, with: new, next.new)
             let start = old.lineStart(at: next.old.lowerBound + same)
             let newStart = next.new.lowerBound + (start - next.old.lowerBound)
@@ -63,7 +64,8 @@ struct WindowFinder {
                     (0..<Self.proof).allSatisfy({ oldHashes[skipped + $0] == newHashes[other + $0] })
                 else { continue }
                 return TextHunk(
-                    old: oldStarts[skipped]..<rest.old.upperBound, new: newStarts[other]..<rest.new.upperBound)
+                    old: oldStarts[skipped]..<rest.old.upperBound, new: newStarts[other]..<rest.new.upperBound
+                )
             }
         }
         return nil

@@ -20,7 +20,9 @@ struct GitMergeTests {
             case "clean": #expect(merged == example.expected.merged.map { Array($0.utf8) }, "\(example.id)")
             case "conflict": #expect(merged == nil, "\(example.id)")
             default:
-                let allowed = [example.git, example.diff3].compactMap { $0.status == "clean" ? $0.merged : nil }
+                let allowed = [example.git, example.diff3].compactMap {
+                    $0.status == "clean" ? $0.merged : nil
+                }
                 #expect(merged == nil || allowed.contains { Array($0.utf8) == merged }, "\(example.id)")
             }
             #expect(merge.isClean == merge.conflicts.isEmpty)

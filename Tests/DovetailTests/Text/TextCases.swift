@@ -40,10 +40,13 @@ struct TextCase: Decodable {
     }
 
     static func all() throws -> [TextCase] {
-        let own = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../Cases/text.json")
+        let own = URL(filePath: #filePath).deletingLastPathComponent().appending(
+            path: "../../Cases/text.json")
         let given = ProcessInfo.processInfo.environment["DOVETAIL_TEXT_CASES"]
-        return try JSONDecoder().decode(File.self, from: Data(contentsOf: given.map { URL(filePath: $0) } ?? own))
-            .merge3
+        return try JSONDecoder().decode(
+            File.self, from: Data(contentsOf: given.map { URL(filePath: $0) } ?? own)
+        )
+        .merge3
     }
 }
 
@@ -51,7 +54,8 @@ extension ValueGenerator {
     /// A text of few different lines, so that many repeat; sometimes of any bytes.
     mutating func text(lines: ClosedRange<Int>) -> [UInt8] {
         if int(0...9) == 0 { return (0..<int(0...40)).map { _ in UInt8(int(0...255)) } }
-        let alphabet = pick([["a", "b", "c"], ["", "}", "x y", "é"], (0..<30).map { "line \($0)" }], else: [])
+        let alphabet = pick(
+            [["a", "b", "c"], ["", "}", "x y", "é"], (0..<30).map { "line \($0)" }], else: [])
         let end = pick(["\n", "\n", "\r\n", "\0\n"], else: "\n")
         var bytes = (0..<int(lines)).flatMap { _ in Array((pick(alphabet, else: "") + end).utf8) }
         if int(0...4) == 0, !bytes.isEmpty { bytes.removeLast() }
