@@ -18,15 +18,22 @@ let package = Package(
         .library(name: "DovetailSQLite", targets: ["DovetailSQLite"]),
         .library(name: "DovetailFlatFiles", targets: ["DovetailFlatFiles"]),
         .library(name: "DovetailPostgres", targets: ["DovetailPostgres"]),
+        .library(name: "DovetailDocuments", targets: ["DovetailDocuments"]),
+        .library(name: "DovetailHub", targets: ["DovetailHub"]),
         .library(name: "DovetailConformance", targets: ["DovetailConformance"]),
         .executable(name: "dovetail", targets: ["DovetailCommand"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "3.12.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.90.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.30.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.20.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.30.0"),
         .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
     ],
     targets: [
@@ -66,6 +73,33 @@ let package = Package(
         .target(name: "CAtomicSwap"),
         .target(
             name: "DovetailFlatFiles", dependencies: ["CAtomicSwap", "Dovetail", "DovetailEngine"],
+            swiftSettings: strict),
+
+        .target(
+            name: "DovetailDocuments",
+            dependencies: [
+                "Dovetail", "DovetailEngine",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
+
+        // Floor 4: the server.
+        .target(
+            name: "DovetailHub",
+            dependencies: [
+                "CLibPQ", "Dovetail", "DovetailDocuments", "DovetailEngine", "DovetailPostgres",
+                "DovetailSQLite",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
             swiftSettings: strict),
 
         // Floor 4: job files.
@@ -167,6 +201,15 @@ let package = Package(
             dependencies: [
                 "Dovetail", "DovetailEngine", "DovetailJobs", "DovetailSQLite",
                 .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "DovetailDocumentsTests", dependencies: ["Dovetail", "DovetailDocuments"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "DovetailHubTests",
+            dependencies: [
+                "Dovetail", "DovetailDocuments", "DovetailHub", "DovetailTestPostgres", "BrowserSupport",
             ],
             swiftSettings: strict),
         .target(name: "BrowserSupport", path: "Tests/Support/Browser", swiftSettings: strict),
