@@ -158,6 +158,11 @@ let package = Package(
             dependencies: ["DovetailModels"],
             path: "Benchmarks/DovetailModelsBenchmark",
             swiftSettings: strict),
+        .executableTarget(
+            name: "DovetailTextBenchmark",
+            dependencies: ["Dovetail"],
+            path: "Benchmarks/DovetailTextBenchmark",
+            swiftSettings: strict),
         .testTarget(name: "DovetailTests", dependencies: ["Dovetail"], swiftSettings: strict),
         .testTarget(
             name: "DovetailEngineTests",

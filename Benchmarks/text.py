@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 
 WORDS = ("the of and to in is on by it or be at as an we us if my do no he up so am me go river bench oak stone path "
          "gate field hedge north south east west bridge water line height survey marker old new near beside under above "
@@ -123,10 +124,11 @@ def main():
                 diff + [old, other], git_diff + [old, other], outputs, max(3, options.repeat // 3), (0, 1)))
             for what, new in (("a line of 68 bytes appended", appended), ("100 lines edited", left)):
                 run([program, "delta", old, new], outputs[0])
-                sizes.append((count, what, int(content(outputs[0]))))
-    print("\n| lines | change | delta, bytes |\n|---|---|---|")
+                delta = content(outputs[0])
+                sizes.append((count, what, len(delta), len(zlib.compress(delta, 9))))
+    print("\n| lines | change | delta, bytes | compressed (zlib) |\n|---|---|---|---|")
     for size in sizes:
-        print("| {:,} | {} | {:,} |".format(*size))
+        print("| {:,} | {} | {:,} | {:,} |".format(*size))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import Dovetail
 //
 //     DovetailTextBenchmark diff OLD NEW              prints the changed lines
 //     DovetailTextBenchmark merge BASE LEFT RIGHT     prints the merged text
-//     DovetailTextBenchmark delta OLD NEW             prints the size of the delta, proven by applying it
+//     DovetailTextBenchmark delta OLD NEW             prints the delta, proven by applying it
 
 #if canImport(Glibc)
     import Glibc
@@ -88,7 +88,7 @@ case ("delta", 2):
     let sent = TextDelta(from: old, to: new).encoded()
     let received = try TextDelta(decoding: sent, limit: new.count)
     _ = try received.applied(to: old, proving: (Digest(of: old), Digest(of: new)))
-    print(sent.count)
+    sent.withUnsafeBytes(put)
 default:
     print("DovetailTextBenchmark diff OLD NEW | merge BASE LEFT RIGHT | delta OLD NEW")
     exit(2)

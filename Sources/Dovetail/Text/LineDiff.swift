@@ -22,8 +22,8 @@ public enum LineDiff {
     ///
     /// Every hunk begins and ends where lines do (``TextLines``), or at the end of the text. What the texts begin and
     /// end with is compared as bytes. Of larger texts, only the surroundings of what differs are looked at by line,
-    /// so that a few edits of a large text cost little more than to read it. It takes O(n log n) for texts that have nothing
-    /// in common, and about O(n + d²) for d lines that differ; memory is in proportion to the lines that are looked at.
+    /// so that a few edits of a large text cost little more than to read it. Where n lines are looked at and d of them
+    /// differ, it takes O(n · d) time, d counting as some hundreds at the most, and O(n) memory.
     public static func hunks(from old: [UInt8], to new: [UInt8]) -> [TextHunk] {
         old.withUnsafeBytes { old in
             new.withUnsafeBytes { new in hunks(from: old, to: new) }
@@ -53,7 +53,10 @@ public enum LineDiff {
     static func hunks(
         from old: TextBytes, _ oldStarts: [Int], to new: TextBytes, _ newStarts: [Int]
     ) -> [TextHunk] {
-        var table = PartTable(expecting: max(oldStarts.count, newStarts.count))
+        let seed =
+            old.hash(of: oldStarts[0]..<oldStarts[oldStarts.count - 1])
+            &+ new.hash(of: newStarts[0]..<newStarts[newStarts.count - 1])
+        var table = PartTable(expecting: max(oldStarts.count, newStarts.count), seed: seed)
         let oldParts = table.numbers(of: old, oldStarts)
         let newParts = table.numbers(of: new, newStarts)
         return SequenceDiff.hunks(from: oldParts, to: newParts, kinds: table.count).map { hunk in

@@ -12,8 +12,14 @@ struct PartTable {
     /// Open addressing: a number and one, or 0 where nothing is. The size is a power of two.
     private var slots: [Int32]
 
-    /// - Parameter expected: how many parts will come, at a guess.
-    init(expecting expected: Int) {
+    /// Made of what is compared, so that nobody writes lines beforehand that all meet in one slot.
+    private let seed: UInt64
+
+    /// - Parameters:
+    ///   - expected: how many parts will come, at a guess.
+    ///   - seed: a hash of the texts that they come from.
+    init(expecting expected: Int, seed: UInt64) {
+        self.seed = seed
         var size = 64
         while size < expected * 2 { size *= 2 }
         slots = [Int32](repeating: 0, count: size)
@@ -36,7 +42,7 @@ struct PartTable {
 
     private mutating func number(of text: TextBytes, _ range: Range<Int>) -> Int32 {
         if parts.count * 2 >= slots.count { grow() }
-        let hash = text.hash(of: range)
+        let hash = text.hash(of: range, seed: seed)
         var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
         while slots[slot] != 0 {
             let number = slots[slot] - 1

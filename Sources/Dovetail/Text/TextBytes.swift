@@ -96,8 +96,8 @@ struct TextBytes {
     }
 
     /// 64 bits that tell ranges apart, mostly.
-    func hash(of range: Range<Int>) -> UInt64 {
-        XXH3_64bits(bytes.baseAddress.map { $0 + range.lowerBound }, range.count)
+    func hash(of range: Range<Int>, seed: UInt64 = 0) -> UInt64 {
+        XXH3_64bits_withSeed(bytes.baseAddress.map { $0 + range.lowerBound }, range.count, seed)
     }
 
     private func word(at position: Int) -> UInt64 {

@@ -2,8 +2,8 @@ import Testing
 
 @testable import Dovetail
 
-@Suite("Three-way text merge")
-struct TextMergeTests {
+@Suite("Three-way merge of text fields")
+struct FieldMergeTests {
     /// Compares bytes: String equality would not tell é from e with an accent.
     private func expectMerge(_ base: String, _ left: String, _ right: String, is merged: String?) {
         #expect(
