@@ -10,7 +10,9 @@ struct WindowFinder {
     private static let context = 32
     /// How many lines have to be alike for the texts to be together again.
     private static let proof = 8
-    /// How far the place is sought from which they are alike again, in lines of either text.
+    /// How far the place is sought from which they are alike again, in lines of either text: nearby first, as most
+    /// edits are small.
+    private static let nearby = 8
     private static let reach = 96
 
     private let old: TextBytes
@@ -35,7 +37,7 @@ struct WindowFinder {
         var rest = core
         // At the beginning of the rest the texts differ in the line that begins, or one of them is at its end.
         while !rest.old.isEmpty || !rest.new.isEmpty {
-            guard let next = rejoin(rest) else {
+            guard let next = rejoin(rest, within: Self.nearby) ?? rejoin(rest, within: Self.reach) else {
                 found.append(rest)
                 break
             }
@@ -54,11 +56,11 @@ struct WindowFinder {
     /// What is behind the nearest place from which on several lines are alike.
     ///
     /// Only hashes are compared: should they be the same for different lines, the next stretch begins at once.
-    private func rejoin(_ rest: TextHunk) -> TextHunk? {
-        let (oldStarts, oldHashes) = nextLines(of: old, rest.old)
-        let (newStarts, newHashes) = nextLines(of: new, rest.new)
-        for distance in stride(from: 1, through: 2 * Self.reach, by: 1) {
-            for skipped in max(0, distance - Self.reach)...min(distance, Self.reach) {
+    private func rejoin(_ rest: TextHunk, within reach: Int) -> TextHunk? {
+        let (oldStarts, oldHashes) = nextLines(of: old, rest.old, reach + Self.proof)
+        let (newStarts, newHashes) = nextLines(of: new, rest.new, reach + Self.proof)
+        for distance in stride(from: 1, through: 2 * reach, by: 1) {
+            for skipped in max(0, distance - reach)...min(distance, reach) {
                 let other = distance - skipped
                 guard skipped + Self.proof <= oldHashes.count, other + Self.proof <= newHashes.count,
                     (0..<Self.proof).allSatisfy({ oldHashes[skipped + $0] == newHashes[other + $0] })
@@ -71,11 +73,13 @@ struct WindowFinder {
         return nil
     }
 
-    private func nextLines(of text: TextBytes, _ range: Range<Int>) -> (starts: [Int], hashes: [UInt64]) {
+    private func nextLines(of text: TextBytes, _ range: Range<Int>, _ most: Int) -> (
+        starts: [Int], hashes: [UInt64]
+    ) {
         var starts: [Int] = []
         var hashes: [UInt64] = []
         var start = range.lowerBound
-        while start < range.upperBound, starts.count < Self.reach + Self.proof {
+        while start < range.upperBound, starts.count < most {
             let end = text.lineEnd(from: start)
             starts.append(start)
             hashes.append(text.hash(of: start..<end))
