@@ -107,7 +107,7 @@ def main():
             maker.join()
 
             def row(what, found):
-                print("| {:,}, {:.1f} MB | {} | {:.3f} s | {:.4f} s | **{:.0f} ×** | {:.0f} × | {:.0f}, {:.0f} |".format(
+                print("| {:,}, {:.1f} MB | {} | {:.3f} s | {:.4f} s | **{:.1f} ×** | {:.1f} × | {:.0f}, {:.0f} |".format(
                     count, os.path.getsize(old) / 1e6, what, found["theirs"][0], found["ours"][0], found["ratio"],
                     found["processor"], found["theirs"][2], found["ours"][2]))
 
