@@ -1,0 +1,14 @@
+#ifndef DOVETAIL_SPAWN_H
+#define DOVETAIL_SPAWN_H
+
+#include <sys/types.h>
+
+/// Both ends of a new pipe, which no child inherits; the errno of the failure, 0 when it worked.
+int dovetail_pipe(int ends[2]);
+
+/// Starts a program in a folder and a process group of its own, with three descriptors as its stdin, stdout and stderr, and
+/// with signals as for any program; the errno of the failure, 0 when it worked.
+int dovetail_spawn(
+    pid_t *process, const char *path, char *const arguments[], const char *directory, const int streams[3]);
+
+#endif
