@@ -20,6 +20,7 @@ let package = Package(
         .library(name: "DovetailPostgres", targets: ["DovetailPostgres"]),
         .library(name: "DovetailDocuments", targets: ["DovetailDocuments"]),
         .library(name: "DovetailHub", targets: ["DovetailHub"]),
+        .library(name: "DovetailPrograms", targets: ["DovetailPrograms"]),
         .library(name: "DovetailConformance", targets: ["DovetailConformance"]),
         .executable(name: "dovetail", targets: ["DovetailCommand"]),
     ],
@@ -56,8 +57,6 @@ let package = Package(
         // Floor 3: replicas and state stores.
         .target(
             name: "DovetailMemory", dependencies: ["Dovetail", "DovetailEngine"], swiftSettings: strict),
-        .target(
-            name: "DovetailModels", dependencies: ["Dovetail", "DovetailEngine"], swiftSettings: strict),
         .target(
             name: "DovetailSQLite",
             dependencies: [
@@ -101,13 +100,23 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
             swiftSettings: strict),
+        .target(name: "CSpawn"),
+        .target(
+            name: "DovetailPrograms", dependencies: ["CSpawn", "Dovetail", "DovetailEngine"],
+            swiftSettings: strict),
+
+        // Floor 4: datasets in code.
+        .target(
+            name: "DovetailModels",
+            dependencies: ["Dovetail", "DovetailEngine", "DovetailFlatFiles", "DovetailPrograms"],
+            swiftSettings: strict),
 
         // Floor 4: job files.
         .target(
             name: "DovetailJobs",
             dependencies: [
-                "Dovetail", "DovetailEngine", "DovetailFlatFiles", "DovetailPostgres", "DovetailSQLite",
-                .product(name: "Yams", package: "Yams"),
+                "Dovetail", "DovetailEngine", "DovetailFlatFiles", "DovetailPostgres",
+                "DovetailPrograms", "DovetailSQLite", .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: strict),
 
@@ -217,6 +226,18 @@ let package = Package(
                 "Dovetail", "DovetailDocuments", "DovetailHub", "DovetailTestPostgres", "BrowserSupport",
             ],
             swiftSettings: strict),
+            name: "DovetailProgramsTests",
+            dependencies: [
+                "Dovetail", "DovetailConformance", "DovetailEngine", "DovetailMemory", "DovetailPrograms",
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "DovetailTestProgram", dependencies: ["DovetailModels"],
+            path: "Tests/Support/DovetailTestProgram", swiftSettings: strict),
+        .executableTarget(
+            name: "inventories",
+            dependencies: ["DovetailModels", .product(name: "GRDB", package: "GRDB.swift")],
+            path: "Examples/Inventories/Sources", swiftSettings: strict),
         .target(name: "BrowserSupport", path: "Tests/Support/Browser", swiftSettings: strict),
         .testTarget(
             name: "DovetailModelsTests", dependencies: ["Dovetail", "DovetailEngine", "DovetailModels"],
@@ -230,7 +251,8 @@ let package = Package(
         .testTarget(
             name: "DovetailCommandTests",
             dependencies: [
-                "DovetailCommand", "DovetailTestPostgres", .product(name: "GRDB", package: "GRDB.swift"),
+                "DovetailCommand", "DovetailTestPostgres", "DovetailTestProgram", "inventories",
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
     ]

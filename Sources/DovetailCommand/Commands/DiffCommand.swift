@@ -16,7 +16,8 @@ struct DiffCommand: AsyncParsableCommand {
 
     @Argument(
         help: """
-            The left source: gpkg:PATH, sqlite:PATH, geojson:PATH, csv:PATH, postgresql://HOST/DATABASE, or a path.
+            The left source: gpkg:PATH, sqlite:PATH, geojson:PATH, csv:PATH, postgresql://HOST/DATABASE, \
+            program:PATH ARGUMENTS, or a path.
             """,
         completion: .file())
     var left: String

@@ -10,7 +10,8 @@ struct InitCommand: AsyncParsableCommand {
 
     @Argument(
         help: """
-            The left source: gpkg:PATH, sqlite:PATH, geojson:PATH, csv:PATH, postgresql://HOST/DATABASE, or a path.
+            The left source: gpkg:PATH, sqlite:PATH, geojson:PATH, csv:PATH, postgresql://HOST/DATABASE, \
+            program:PATH ARGUMENTS, or a path.
             """,
         completion: .file())
     var left: String
@@ -80,11 +81,7 @@ struct InitCommand: AsyncParsableCommand {
         if let job {
             return job.hasSuffix(".yaml") || job.hasSuffix(".yml") ? job : job + ".yaml"
         }
-        func name(_ source: SourceReference) -> String {
-            guard let path = source.resolvedPath else { return source.scheme.rawValue }
-            return URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
-        }
-        let names = (name(sources.left), name(sources.right))
+        let names = (sources.left.shortName, sources.right.shortName)
         return (names.0 == names.1 ? names.0 : "\(names.0)-\(names.1)") + ".yaml"
     }
 

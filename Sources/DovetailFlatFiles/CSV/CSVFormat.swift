@@ -24,6 +24,19 @@ struct CSVFormat: FlatFormat {
         return CSVCoder(survey.columns.map(\.name), columns, dialect)
     }
 
+    static func noUTF8(at offset: Int) -> ContentProblem {
+        ContentProblem(
+            offset: offset, line: nil,
+            message: "a byte that is no UTF-8; save the file as UTF-8 (iconv -f WINDOWS-1252 -t UTF-8)")
+    }
+
+    /// How a file is written, and its columns.
+    static func heading(of file: OpenFile, _ delimiter: UInt8?) throws -> (CSVDialect, [String]) {
+        var surveyor = CSVSurveyor(file, delimiter, FlatFileTypes())
+        let dialect = try surveyor.heading()
+        return (dialect, surveyor.names)
+    }
+
     /// Hands over the rows behind the heading; their cells are ranges of the bytes.
     static func rows(
         _ file: OpenFile, _ dialect: CSVDialect, from start: Int, _ cells: inout [CSVCell],
@@ -73,7 +86,7 @@ private struct CSVSurveyor {
     private let file: OpenFile
     private let declared: UInt8?
     private let types: FlatFileTypes
-    private var names: [String] = []
+    private(set) var names: [String] = []
     /// One for values without quotes, one for all values.
     private var plain: [TypeInference] = []
     private var all: [TypeInference] = []
@@ -97,7 +110,7 @@ private struct CSVSurveyor {
         var cells: [CSVCell] = []
         try CSVFormat.rows(file, dialect, from: dialect.headingEnd, &cells) { bytes, row, cells, offset in
             if let wrong = UTF8Check.firstInvalid(UnsafeRawBufferPointer(rebasing: bytes[row])) {
-                throw Self.noUTF8(at: offset + wrong)
+                throw CSVFormat.noUTF8(at: offset + wrong)
             }
             if count & 0xffff == 0 { try Task.checkCancellation() }
             count += 1
@@ -142,7 +155,7 @@ private struct CSVSurveyor {
 
     // MARK: The first line
 
-    private mutating func heading() throws -> CSVDialect {
+    mutating func heading() throws -> CSVDialect {
         var window = FileWindow(file, from: 0)
         try window.advance(by: 0)
         try checkEncoding(window.bytes)
@@ -183,16 +196,10 @@ private struct CSVSurveyor {
         }
     }
 
-    static func noUTF8(at offset: Int) -> ContentProblem {
-        ContentProblem(
-            offset: offset, line: nil,
-            message: "a byte that is no UTF-8; save the file as UTF-8 (iconv -f WINDOWS-1252 -t UTF-8)")
-    }
-
     private mutating func names(_ bytes: UnsafeRawBufferPointer, _ row: Range<Int>, _ cells: [CSVCell]) throws
     {
         if let wrong = UTF8Check.firstInvalid(UnsafeRawBufferPointer(rebasing: bytes[row])) {
-            throw Self.noUTF8(at: row.lowerBound + wrong)
+            throw CSVFormat.noUTF8(at: row.lowerBound + wrong)
         }
         var seen: Set<String> = []
         for (index, cell) in cells.enumerated() {

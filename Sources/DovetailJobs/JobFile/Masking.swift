@@ -6,12 +6,23 @@ enum Masking {
     ///
     /// When it is unclear where a password ends, too much is hidden rather than too little.
     static func mask(_ text: String) -> String {
-        KeyValueSource.matches(text)
-            ? KeyValueSource.mask(text) { isSecret($0) }
-            : maskParameters(maskPassword(text))
+        if KeyValueSource.matches(text) { return KeyValueSource.mask(text) { isSecret($0) } }
+        let masked = maskParameters(maskPassword(text))
+        return text.lowercased().hasPrefix("program:") ? maskOptions(masked) : masked
     }
 
     private static func isSecret(_ name: String) -> Bool { secretWords.contains(where: name.contains) }
+
+    /// `--token=secret --password secret` → `--token=*** --password ***`, up to the next option: what was quoted has spaces.
+    private static func maskOptions(_ text: String) -> String {
+        var hides = false
+        return text.split(separator: " ", omittingEmptySubsequences: false).map { word in
+            guard word.hasPrefix("-") else { return hides ? "***" : String(word) }
+            hides = isSecret(word.prefix { $0 != "=" }.lowercased())
+            guard hides, let equals = word.firstIndex(of: "=") else { return String(word) }
+            return word[...equals] + "***"
+        }.joined(separator: " ")
+    }
 
     /// `//user:secret@host` → `//user:***@host`
     private static func maskPassword(_ text: String) -> String {

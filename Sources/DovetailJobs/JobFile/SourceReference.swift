@@ -8,6 +8,7 @@ import Foundation
 /// service=fkg                                the same, as libpq's service file knows it
 /// host=/run/postgresql dbname=fkg            the same, in libpq's other form
 /// nextgisweb+https://gis.example.org         a web server: the kind of server, then its address
+/// program:bin/inventories network            a program that serves one, with its arguments
 /// data/vejle.gpkg                            the ending tells the scheme
 /// ```
 ///
@@ -17,7 +18,7 @@ import Foundation
 public struct SourceReference: Sendable, Hashable {
     /// What kind of store the source is. Whether a replica exists for it is decided elsewhere.
     public enum Scheme: String, Sendable, CaseIterable {
-        case gpkg, sqlite, postgresql, nextgisweb, gc2, geojson, csv, files
+        case gpkg, sqlite, postgresql, nextgisweb, gc2, geojson, csv, files, program
 
         /// How a source of this scheme is written.
         public var form: String {
@@ -26,6 +27,7 @@ public struct SourceReference: Sendable, Hashable {
             case .postgresql: "postgresql://HOST/DATABASE"
             case .nextgisweb: "nextgisweb+https://HOST"
             case .gc2: "gc2+https://HOST/DATABASE"
+            case .program: "program:PATH ARGUMENTS"
             }
         }
 
@@ -39,7 +41,7 @@ public struct SourceReference: Sendable, Hashable {
             case .sqlite: [".sqlite", ".sqlite3", ".db"]
             case .geojson: [".geojson", ".json", ".geojsonl", ".geojsons", ".ndjson"]
             case .csv: [".csv", ".tsv"]
-            case .postgresql, .nextgisweb, .gc2, .files: []
+            case .postgresql, .nextgisweb, .gc2, .files, .program: []
             }
         }
     }
@@ -64,6 +66,8 @@ public struct SourceReference: Sendable, Hashable {
     public let unmasked: String
     /// The absolute path of a source that is a local file or folder, nil for a server.
     public let resolvedPath: String?
+    /// What is started for a source that is a program.
+    public let program: ProgramSource?
     private let shown: String
 
     /// Reads a source.
@@ -83,13 +87,15 @@ public struct SourceReference: Sendable, Hashable {
         self.rest = rest
         self.unmasked = text
         self.shown = Masking.mask(written ?? text)
+        self.program =
+            scheme == .program ? try ProgramSource(rest, relativeTo: folder, home: home) : nil
         switch scheme {
         case .gpkg, .sqlite, .geojson, .csv:
             self.resolvedPath = FilePaths.resolve(rest, relativeTo: folder, home: home)
         case .files:
             self.resolvedPath =
                 rest.contains("://") ? nil : FilePaths.resolve(rest, relativeTo: folder, home: home)
-        case .postgresql, .nextgisweb, .gc2:
+        case .postgresql, .nextgisweb, .gc2, .program:
             self.resolvedPath = nil
         }
     }
@@ -102,7 +108,7 @@ public struct SourceReference: Sendable, Hashable {
         case .postgresql: rest.hasPrefix("//") ? "postgresql:\(rest)" : rest
         case .nextgisweb, .gc2: rest
         case .files: resolvedPath == nil ? rest : nil
-        case .gpkg, .sqlite, .geojson, .csv: nil
+        case .gpkg, .sqlite, .geojson, .csv, .program: nil
         }
     }
 
@@ -111,7 +117,7 @@ public struct SourceReference: Sendable, Hashable {
 
     /// Two sources are the same when they reach the same store, however they were written.
     public static func == (left: SourceReference, right: SourceReference) -> Bool {
-        left.scheme == right.scheme && left.target == right.target
+        left.scheme == right.scheme && left.target == right.target && left.program == right.program
     }
 
     /// Hashes what `==` compares.
@@ -120,7 +126,12 @@ public struct SourceReference: Sendable, Hashable {
         hasher.combine(target)
     }
 
-    private var target: String { resolvedPath ?? rest }
+    private var target: String { program?.path ?? resolvedPath ?? rest }
+
+    /// What the source is called after: its file without the ending, or the kind of store.
+    public var shortName: String {
+        program?.shortName ?? resolvedPath.map { FilePaths.baseName(of: $0) } ?? scheme.rawValue
+    }
 }
 
 extension SourceReference: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
@@ -160,6 +171,7 @@ extension SourceReference {
         case "geojson": return (.geojson, try path(rest, .geojson))
         case "csv": return (.csv, try path(rest, .csv))
         case "files": return (.files, try path(rest, .files))
+        case "program": return (.program, try path(rest, .program))
         case "postgresql", "postgres":
             guard rest.hasPrefix("//") else { throw incomplete(.postgresql) }
             return (.postgresql, rest)

@@ -1,6 +1,7 @@
 public import DovetailEngine
 public import DovetailFlatFiles
 import DovetailPostgres
+import DovetailPrograms
 import DovetailSQLite
 
 /// Makes the replica that a source names: one line per kind.
@@ -16,7 +17,8 @@ public struct ReplicaFactory: Sendable {
 
         init(_ scheme: SourceReference.Scheme) {
             message = "this version can't use \(scheme.rawValue): sources yet"
-            hint = "it can use gpkg:PATH, sqlite:PATH, postgresql://HOST/DATABASE, geojson:PATH and csv:PATH"
+            hint =
+                "it can use gpkg:PATH, sqlite:PATH, postgresql://HOST/DATABASE, geojson:PATH, csv:PATH and program:PATH"
         }
     }
 
@@ -68,6 +70,10 @@ public struct ReplicaFactory: Sendable {
         case .csv:
             let kind = FlatFileReplica.Kind.csv(delimiter: options.delimiter)
             return FlatFileReplica(path: path, kind: kind, name: name, types: options.types)
+        case .program:
+            guard let program = source.program else { throw Unusable(source.scheme) }
+            return ProgramReplica(
+                path: program.path, arguments: program.arguments, directory: program.folder, name: name)
         case .nextgisweb, .gc2, .files: throw Unusable(source.scheme)
         }
     }

@@ -181,16 +181,14 @@ public struct JobScaffold: Sendable {
 
     /// The base names of both sources, where they tell the sides apart.
     private static func labels(_ sources: Sides<SourceReference>) -> Sides<String> {
-        let names = sources.map { source in
-            source.resolvedPath.map { FilePaths.baseName(of: $0) } ?? source.scheme.rawValue
-        }
+        let names = sources.map(\.shortName)
         return names.left == names.right ? Sides(left: "left", right: "right") : names
     }
 
     /// A source as a job file in `folder` writes it: paths inside the folder, or given relative, start there.
     public static func written(_ source: SourceReference, from folder: String) -> String {
-        guard let path = source.resolvedPath else { return source.description }
-        let isRelative = !source.rest.hasPrefix("/") && !source.rest.hasPrefix("~")
+        guard let path = source.program?.path ?? source.resolvedPath else { return source.description }
+        let isRelative = !["/", "~"].contains { source.rest.hasPrefix($0) }
         let base = folder.hasSuffix("/") ? folder : folder + "/"
         let shown: String
         if path.hasPrefix(base) {
@@ -198,7 +196,8 @@ public struct JobScaffold: Sendable {
         } else {
             shown = isRelative ? relative(path, to: folder) : path
         }
-        return "\(source.scheme.rawValue):\(Substitution.escape(shown))"
+        return
+            "\(source.scheme.rawValue):\(Substitution.escape(source.program?.written(path: shown) ?? shown))"
     }
 
     private static func relative(_ path: String, to folder: String) -> String {

@@ -109,9 +109,8 @@ public final class Dataset: Sendable {
 
     /// Adds records as they come.
     /// - Throws: ``ModelError``, or what the sequence throws.
-    public func add<Subject: Model, Models: AsyncSequence<Subject, any Error> & Sendable>(
-        contentsOf models: Models
-    ) async throws {
+    public func add<Models: AsyncSequence & Sendable>(contentsOf models: Models) async throws
+    where Models.Element: Model {
         for try await model in models { try add(model) }
     }
 
@@ -182,6 +181,16 @@ public final class Dataset: Sendable {
 
     /// The records of a type, packed, in key order.
     func batch(of table: String) -> RecordBatch? { state.withLock { $0.table(table)?.batch } }
+
+    /// A new record of a type, of which nothing was said yet.
+    func blank(of table: String) -> PackedRecord? { state.withLock { $0.table(table)?.blank } }
+
+    /// What hooks of a type are there for.
+    func hooked(_ table: String) -> Set<DiffElement.Action> {
+        state.withLock { state in
+            Set(DiffElement.Action.allCases.filter { state.table(table)?.hasHook(for: $0) ?? false })
+        }
+    }
 
     /// The record with a key, as the last batch has it.
     func record(_ key: RecordKey, of table: String) -> PackedRecord? {

@@ -24,6 +24,8 @@ protocol AnyModelTable: AnyObject {
     /// Whether deleting a record takes along what stands under it.
     var deletesBelow: Bool { get }
     func model(_ key: RecordKey) -> (any Model)?
+    /// A new record of which nothing was said.
+    var blank: PackedRecord? { get }
     func holds(_ key: RecordKey) -> Bool
     /// The keys that records name by a reference, and one record that does.
     func named(by reference: Reference) -> [RecordKey: RecordKey]
@@ -104,11 +106,15 @@ final class ModelTable<Subject: Model>: AnyModelTable {
     }
 
     /// The record at a place.
-    private func record(at place: Int) -> Record? {
+    private func record(at place: Int) -> Record? { record(of: models[place], place) }
+
+    private func record(of model: Subject, _ place: Int) -> Record? {
         var builder = BatchBuilder(capacity: 256)
-        withUnsafePointer(to: models[place]) { write($0, place, into: &builder) }
+        withUnsafePointer(to: model) { write($0, place, into: &builder) }
         return builder.seal().records().first
     }
+
+    var blank: PackedRecord? { record(of: Subject(), 0)?.fields }
 
     private func place(_ key: RecordKey) -> Int? {
         if let place = moved[key] { return place }

@@ -102,6 +102,8 @@ struct ModelField<Subject>: Sendable {
     let name: String
     let type: FieldType
     private(set) var options = FieldOptions()
+    /// Whether it can be nil.
+    let isOptional: Bool
     let pack: FieldPacking
     let packKey: FieldPacking
     /// False when the value is none of this field.
@@ -111,6 +113,7 @@ struct ModelField<Subject>: Sendable {
         // `\Device.name`: the compiler has checked that there is such a property.
         name = "\(path)".split(separator: ".").dropFirst().joined(separator: ".")
         type = Content.fieldType
+        isOptional = Content(Value.null) != nil
         if let offset = MemoryLayout<Subject>.offset(of: path) {
             pack = FieldPacking { Content.pack(at: $0.advanced(by: offset), into: &$1) }
             packKey = FieldPacking { Content.packKey(at: $0.advanced(by: offset), into: &$1) }
