@@ -226,6 +226,7 @@ let package = Package(
                 "Dovetail", "DovetailDocuments", "DovetailHub", "DovetailTestPostgres", "BrowserSupport",
             ],
             swiftSettings: strict),
+        .testTarget(
             name: "DovetailProgramsTests",
             dependencies: [
                 "Dovetail", "DovetailConformance", "DovetailEngine", "DovetailMemory", "DovetailPrograms",

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -49,4 +50,20 @@ int dovetail_spawn(
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     return code;
+}
+
+int dovetail_take_streams(int *input, int *output) {
+    int nothing;
+    *input = fcntl(0, F_DUPFD_CLOEXEC, 3);
+    if (*input < 0) return errno;
+    fflush(stdout);
+    *output = fcntl(1, F_DUPFD_CLOEXEC, 3);
+    if (*output < 0 || dup2(2, 1) < 0) return errno;
+    setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+    nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (nothing >= 0) {
+        dup2(nothing, 0);
+        close(nothing);
+    }
+    return 0;
 }

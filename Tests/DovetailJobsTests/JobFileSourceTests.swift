@@ -115,7 +115,7 @@ struct JobFileSourceTests {
                 == (try SourceReference("program:./bin/serve   \"a b\" \"it's\" $HOME *", relativeTo: "/jobs"))
         )
         #expect(
-            complaints("left: program:\nright: a.db\ntables: all").contains("write program:PATH ARGUMENTS"))
+            complaints("left: 'program:'\nright: a.db\ntables: all").contains("write program:PATH ARGUMENTS"))
         #expect(complaints("left: program:a 'b\nright: a.db\ntables: all").contains("is never closed"))
     }
 

@@ -11,4 +11,8 @@ int dovetail_pipe(int ends[2]);
 int dovetail_spawn(
     pid_t *process, const char *path, char *const arguments[], const char *directory, const int streams[3]);
 
+/// Takes stdin and stdout for oneself: what else reads stdin finds it at its end, and what is printed goes to stderr, line by
+/// line. The errno of the failure, 0 when it worked.
+int dovetail_take_streams(int *input, int *output);
+
 #endif

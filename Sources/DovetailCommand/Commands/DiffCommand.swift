@@ -43,8 +43,8 @@ struct DiffCommand: AsyncParsableCommand {
         )
         let draft: JobScaffold.Draft
         do {
-            draft = try await JobScaffold(left: sources.left, right: sources.right).draft(
-                tables: table, match: givenMatch)
+            draft = try await JobScaffold(left: sources.left, right: sources.right, onlyLooks: true)
+                .draft(tables: table, match: givenMatch)
         } catch let error as JobScaffold.NothingShared {
             throw UsageFailure(error.description)
         }

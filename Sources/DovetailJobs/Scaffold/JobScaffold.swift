@@ -7,6 +7,7 @@ import Foundation
 public struct JobScaffold: Sendable {
     private let sources: Sides<SourceReference>
     private let factory: ReplicaFactory
+    private let onlyLooks: Bool
 
     /// Two sources that have nothing in common to keep in agreement.
     public struct NothingShared: Error, Sendable, CustomStringConvertible {
@@ -26,8 +27,14 @@ public struct JobScaffold: Sendable {
         public var types: (left: [JobTemplate.FoundType], right: [JobTemplate.FoundType])
     }
 
-    /// - Parameter factory: what makes replicas of sources.
-    public init(left: SourceReference, right: SourceReference, factory: ReplicaFactory = .standard) {
+    /// - Parameters:
+    ///   - factory: what makes replicas of sources.
+    ///   - onlyLooks: whether the draft is for one comparison, in which what can't be written to may take part.
+    public init(
+        left: SourceReference, right: SourceReference, factory: ReplicaFactory = .standard,
+        onlyLooks: Bool = false
+    ) {
+        self.onlyLooks = onlyLooks
         sources = Sides(left: left, right: right)
         self.factory = factory
     }
@@ -62,7 +69,7 @@ public struct JobScaffold: Sendable {
         let pairs: [TablePair]
         var notes: [String] = []
         if wanted.isEmpty {
-            let pairing = TablePairing(descriptions, labels: labels)
+            let pairing = TablePairing(descriptions, labels: labels, onlyLooks: onlyLooks)
             (pairs, notes) = (pairing.pairs, pairing.notes)
         } else {
             pairs = try wanted.map { try pair($0, descriptions, labels) }

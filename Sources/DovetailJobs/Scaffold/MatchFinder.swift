@@ -20,6 +20,16 @@ struct MatchFinder {
         let singles = singleFields()
         let counts = try await Sides(left: scan([], .left).count, right: scan([], .right).count)
         if let found = try await best(of: declared, counts, isDeclared: true) { return found }
+        // A replica that knows its records by their key alone can be asked by no other one.
+        if let key = declared.first,
+            Side.allCases.contains(where: { pair.descriptions[$0].contentReason != nil })
+        {
+            let names = key.map(name).joined(separator: " and ")
+            return (
+                .fields(key.map(name)),
+                "\(names) \(key.count == 1 ? "is" : "are") declared as the key on both sides"
+            )
+        }
         if let found = try await best(of: singles.map { [$0] }, counts, isDeclared: false) { return found }
         let some = singles.prefix(Self.combined)
         let pairs = some.flatMap { first in some.filter { $0 > first }.map { [first, $0] } }

@@ -13,10 +13,14 @@ struct TablePairing {
     /// What was left out, and why.
     private(set) var notes: [String] = []
 
-    /// - Parameter labels: how notes call the sides.
-    init(_ descriptions: Sides<[TableDescription]>, labels: Sides<String>) {
+    /// - Parameters:
+    ///   - labels: how notes call the sides.
+    ///   - onlyLooks: whether nothing will be written: then what can only be read takes part as well, as far as it says what
+    ///     identifies its records. Views don't.
+    init(_ descriptions: Sides<[TableDescription]>, labels: Sides<String>, onlyLooks: Bool) {
         let usable = Sides(
-            left: writable(descriptions.left, labels.left), right: writable(descriptions.right, labels.right))
+            left: usable(descriptions.left, labels.left, onlyLooks),
+            right: usable(descriptions.right, labels.right, onlyLooks))
         var taken: Set<String> = []
         for left in usable.left {
             let right =
@@ -44,9 +48,13 @@ struct TablePairing {
         }
     }
 
-    private mutating func writable(_ tables: [TableDescription], _ label: String) -> [TableDescription] {
+    private mutating func usable(
+        _ tables: [TableDescription], _ label: String, _ onlyLooks: Bool
+    ) -> [TableDescription] {
         tables.filter { table in
-            guard let reason = table.readOnlyReason else { return true }
+            guard let reason = table.readOnlyReason, !onlyLooks || table.primaryKey.isEmpty else {
+                return true
+            }
             notes.append("\(table.name) on \(label) can only be read: \(reason)")
             return false
         }

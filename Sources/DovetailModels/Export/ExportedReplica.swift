@@ -17,6 +17,7 @@ struct ExportedReplica: Replica {
     func describe() async throws -> [TableDescription] {
         try await whole.describe().map { table in
             var table = table
+            table.contentReason = "records of “\(table.name)” are known by their identifiers"
             if dataset.hooked(table.name).isEmpty {
                 table.readOnlyReason = "“\(table.name)” has no hooks in \(name)"
             }
@@ -102,10 +103,9 @@ struct ExportedReplica: Replica {
             }
             return place
         }
-        guard case .match(let identifiers) = schema.identity,
-            view.keyFields.map({ view.columns[$0].column }) == identifiers
-        else {
-            let own = if case .match(let names) = schema.identity { names } else { [String]() }
+        let own = if case .match(let names) = schema.identity { names } else { [String]() }
+        // Without a key everything is just looked at; the description says that no job can go by it.
+        guard view.keyFields.isEmpty || view.keyFields.map({ view.columns[$0].column }) == own else {
             throw refusal(
                 "records of “\(view.table)” are known by their identifiers; write match: [\(own.joined(separator: ", "))]"
             )

@@ -44,6 +44,8 @@ struct HookRun {
         try await withThrowingTaskGroup(of: [Outcome].self) { group in
             var running = 0
             for batch in batches {
+                // What was not begun counts as overtaken, and is planned again.
+                if Task.isCancelled { break }
                 if running >= max(1, caller.policy.concurrency), let done = try await group.next() {
                     for (place, outcome) in done { outcomes[place] = outcome }
                     running -= 1

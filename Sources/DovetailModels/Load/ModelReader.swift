@@ -50,14 +50,15 @@ struct ModelReader<Subject: Model> {
             case .value(let given): value = given
             case .other(let words): throw wrong(field, words)
             }
-            guard field.set(&model, value) else {
-                throw wrong(field, value.isNull ? "nothing" : value.words(limit: 40))
-            }
+            if field.set(&model, value) { continue }
+            if value.isNull { throw wrong(field, "nothing") }
+            // Of the right type, but an enum has no such case, or a number is too large.
+            throw Problem(words: "\(field.name): “\(value.words(limit: 40))” is none of its values")
         }
         return model
     }
 
     private func wrong(_ field: ModelField<Subject>, _ words: String) -> Problem {
-        Problem(words: "\(field.name): \(words) is no \(field.type.name) that it can be")
+        Problem(words: "\(field.name): \(words) is no \(field.type.name)")
     }
 }

@@ -30,9 +30,11 @@ final class ChildProcess: Sendable {
             let input = try StreamEnd.pipe()
             let output = try StreamEnd.pipe()
             let errors = try StreamEnd.pipe()
-            process = try Self.spawn(
-                path, arguments, directory,
-                [input.reading.descriptor, output.writing.descriptor, errors.writing.descriptor])
+            let theirs = [input.reading, output.writing, errors.writing]
+            // They are closed here once the program has them.
+            process = try withExtendedLifetime(theirs) {
+                try Self.spawn(path, arguments, directory, theirs.map(\.descriptor))
+            }
             self.input = input.writing
             self.output = output.reading
             self.input.makeNonBlocking()
@@ -114,6 +116,7 @@ final class ChildProcess: Sendable {
             kill(-process, signal)
         }
         _ = waitForEnd(.seconds(2))
+        words.waitForEnd()
         output.close()
     }
 
@@ -169,11 +172,15 @@ private final class LastWords: Sendable {
         try? StreamEnd(2).write(Array("\(name): \(plain)\n".utf8))
     }
 
-    /// `; it said: …`, or nothing.
-    var quoted: String {
-        // A moment, for what is still in the pipe; one that it started may hold the pipe longer.
+    /// Waits a moment for what is still in the pipe: another program that it started may hold that longer.
+    func waitForEnd() {
         let deadline = ContinuousClock.now + .milliseconds(300)
         while !state.withLock(\.isAtEnd), ContinuousClock.now < deadline { usleep(2_000) }
+    }
+
+    /// `; it said: …`, or nothing.
+    var quoted: String {
+        waitForEnd()
         let lines = state.withLock(\.lines)
         return lines.isEmpty ? "" : "; it said: \(lines.joined(separator: " · "))"
     }

@@ -24,7 +24,8 @@ struct ProgramObservation: Observation {
 
     func snapshot(of view: TableView) async throws -> any RecordCursor {
         try await connection.check(view)
-        let cursor = ProgramCursor(connection, view, first: request(.snapshot, view))
+        let cursor = ProgramCursor(
+            connection, view, first: request(.snapshot, view), hasKeys: can.contains(.keys))
         return can.contains(.order) ? cursor : SortedCursor(cursor)
     }
 
@@ -36,7 +37,8 @@ struct ProgramObservation: Observation {
             return try connection.batch(answer, view, .read).records()
         }
         let wanted = Set(references.map(\.key))
-        let cursor = ProgramCursor(connection, view, first: self.request(.snapshot, view))
+        let cursor = ProgramCursor(
+            connection, view, first: self.request(.snapshot, view), hasKeys: can.contains(.keys))
         var found: [Record] = []
         while let batch = try await cursor.next() {
             found += batch.records().filter { wanted.contains($0.key) }
@@ -57,7 +59,8 @@ struct ProgramObservation: Observation {
     func isEmpty(_ view: TableView) async throws -> Bool {
         try await connection.check(view)
         if let isEmpty = try await connection.supported(request(.isEmpty, view))?.isEmpty { return isEmpty }
-        let cursor = ProgramCursor(connection, view, first: request(.snapshot, view))
+        let cursor = ProgramCursor(
+            connection, view, first: request(.snapshot, view), hasKeys: can.contains(.keys))
         while let batch = try await cursor.next() { if batch.count > 0 { return false } }
         return true
     }
@@ -73,9 +76,12 @@ actor ProgramCursor: RecordCursor {
     private let connection: ProgramConnection
     private let view: TableView
     private var request: WireRequest?
+    private let hasKeys: Bool
+    private var count = 0
 
-    init(_ connection: ProgramConnection, _ view: TableView, first: WireRequest) {
+    init(_ connection: ProgramConnection, _ view: TableView, first: WireRequest, hasKeys: Bool) {
         self.connection = connection
+        self.hasKeys = hasKeys
         self.view = view
         request = first
     }
@@ -90,7 +96,9 @@ actor ProgramCursor: RecordCursor {
             next.more = more
             request = next
         }
-        return try connection.batch(answer, view, .snapshot)
+        let batch = try connection.batch(answer, view, .snapshot, from: hasKeys ? nil : count)
+        count += batch.count
+        return batch
     }
 }
 
@@ -114,9 +122,17 @@ actor SortedCursor: RecordCursor {
 extension ProgramConnection {
     /// The records of an answer.
     /// - Throws: ``ReplicaError`` when it has none, or they can't be read.
-    func batch(_ answer: WireAnswer, _ view: TableView, _ ask: Ask) throws -> RecordBatch {
+    /// - Parameter number: where records have no keys of their own: how many came before.
+    func batch(_ answer: WireAnswer, _ view: TableView, _ ask: Ask, from number: Int? = nil) throws
+        -> RecordBatch
+    {
         if let frames = answer.frames { return try readable { try RecordBatch(frames: Array(frames)) } }
         guard let records = answer.records else { throw lacks("records", ask) }
-        return try readable { RecordBatch(try records.map { try $0.record(view) }) }
+        return try readable {
+            RecordBatch(
+                try records.enumerated().map { index, record in
+                    try record.record(view, number: number.map { $0 + index })
+                })
+        }
     }
 }

@@ -47,9 +47,20 @@ public final class ProgramReplica: Replica {
     deinit { connection.abandon() }
 
     public func describe() async throws -> [TableDescription] {
+        let hasKeys = try await connection.needed(WireRequest(.hello)).can?.contains(.keys) ?? false
         let answer = try await connection.needed(WireRequest(.describe))
         guard let tables = answer.tables else { throw connection.lacks("tables", .describe) }
-        let described = try connection.readable { try tables.map { try $0.description() } }
+        let described = try connection.readable {
+            try tables.map { table in
+                var table = try table.description()
+                if !hasKeys {
+                    table.contentReason =
+                        table.contentReason ?? "the program gives its records no keys of their own"
+                    table.idColumn = nil
+                }
+                return table
+            }
+        }
         var names: Set<String> = []
         for table in described where !names.insert(table.name).inserted {
             throw ReplicaError(.damaged, replica: name, "the program describes two tables “\(table.name)”")

@@ -1,12 +1,7 @@
+import CSpawn
 public import DovetailEngine
 import Foundation
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
 
 /// Serves a replica to another process, which reaches it as a ``ProgramReplica``.
 ///
@@ -31,18 +26,13 @@ public struct ReplicaServer: Sendable {
     /// From here on, what this process prints to stdout goes to stderr, so that it can't get between the answers.
     /// - Throws: ``ReplicaError`` when the streams can't be used.
     public func serve() async throws {
-        let output = fcntl(1, F_DUPFD_CLOEXEC, 3)
-        let input = fcntl(0, F_DUPFD_CLOEXEC, 3)
-        guard output >= 0, input >= 0, dup2(2, 1) >= 0 else {
+        var (input, output): (Int32, Int32) = (-1, -1)
+        let code = dovetail_take_streams(&input, &output)
+        guard code == 0 else {
             throw ReplicaError(
                 .failed, replica: replica.name,
-                "stdin, stdout and stderr have to be open; this program is started by dovetail")
-        }
-        // What hooks start must not read the requests.
-        let nothing = open("/dev/null", O_RDONLY)
-        if nothing >= 0 {
-            _ = dup2(nothing, 0)
-            _ = close(nothing)
+                "stdin, stdout and stderr can't be used (\(String(cString: strerror(code)))); this program is started by"
+                    + " dovetail")
         }
         await serve(reading: input, writing: output)
     }

@@ -102,15 +102,18 @@ enum WireAbility: Codable, Sendable, Hashable {
     case conditions
     /// It heeds conversions of columns.
     case conversions
+    /// Its records have keys of their own, which stay.
+    case keys
     case other
 
-    static let all: [WireAbility] = [.order, .conditions, .conversions]
+    static let all: [WireAbility] = [.order, .conditions, .conversions, .keys]
 
     private var word: String {
         switch self {
         case .order: "order"
         case .conditions: "conditions"
         case .conversions: "conversions"
+        case .keys: "keys"
         case .other: "other"
         }
     }

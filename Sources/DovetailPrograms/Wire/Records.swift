@@ -90,8 +90,9 @@ struct WireRecord: Codable, Sendable {
         }
     }
 
+    /// - Parameter number: a key where the view has none, of a program that gives none: enough for one look.
     /// - Throws: ``WireProblem`` when it has another number of values than the view has columns, or no key.
-    func record(_ view: TableView) throws -> Record {
+    func record(_ view: TableView, number: Int? = nil) throws -> Record {
         let fields = view.schema.fields
         guard full.values.count == fields.count else {
             throw WireProblem(
@@ -101,7 +102,7 @@ struct WireRecord: Codable, Sendable {
         let values = zip(full.values, fields).map { $0.value($1.type) }
         let key: RecordKey
         if view.keyFields.isEmpty {
-            guard let own = full.key else {
+            guard let own = full.key ?? number.map({ [.int(Int64($0))] }) else {
                 throw WireProblem(
                     "gave a record of “\(view.table)” without “key”; where a job matches by id or content, records"
                         + " have one: {\"key\": [1], \"values\": […]}")

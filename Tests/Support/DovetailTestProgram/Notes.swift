@@ -23,17 +23,18 @@ enum Notes {
                 for _ in 0..<(text == "twice" ? 2 : 1) { try dataset.add(Note(name: file, text: text)) }
             }
         }
-        @Sendable func write(_ note: Note) throws {
+        @Sendable func write(_ note: Note) async throws {
             switch note.text {
             case "refuse": throw Refused(description: "the folder says no to \(note.name)")
             case "crash": kill(getpid(), SIGKILL)
+            case "slow": try await Task.sleep(for: .seconds(1))
             default: break
             }
             try note.text.write(to: folder.appending(path: note.name), atomically: true, encoding: .utf8)
         }
         notes.limitConcurrency(1)
         try notes.on(
-            Note.self, create: { try write($0) }, update: { try write($0.after) },
+            Note.self, create: { try await write($0) }, update: { try await write($0.after) },
             delete: { try FileManager.default.removeItem(at: folder.appending(path: $0.name)) })
         try await Dataset.export(notes)
     }
