@@ -235,8 +235,9 @@ let package = Package(
         .executableTarget(
             name: "DovetailTestProgram", dependencies: ["DovetailModels"],
             path: "Tests/Support/DovetailTestProgram", swiftSettings: strict),
+        // The example, run by the tests of the command. In its own package it is called otherwise.
         .executableTarget(
-            name: "inventories",
+            name: "DovetailTestInventories",
             dependencies: ["DovetailModels", .product(name: "GRDB", package: "GRDB.swift")],
             path: "Examples/Inventories/Sources", swiftSettings: strict),
         .target(name: "BrowserSupport", path: "Tests/Support/Browser", swiftSettings: strict),
@@ -252,7 +253,7 @@ let package = Package(
         .testTarget(
             name: "DovetailCommandTests",
             dependencies: [
-                "DovetailCommand", "DovetailTestPostgres", "DovetailTestProgram", "inventories",
+                "DovetailCommand", "DovetailTestPostgres", "DovetailTestInventories", "DovetailTestProgram",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),

@@ -17,7 +17,7 @@ import Testing
         try place.sql(
             "network.sqlite", String(contentsOf: Self.example.appending(path: "network.sql"), encoding: .utf8)
         )
-        let program = try built("inventories")
+        let program = try built("DovetailTestInventories")
         try place.write(
             "network.yaml",
             String(contentsOf: Self.example.appending(path: "network.yaml"), encoding: .utf8)
