@@ -50,7 +50,7 @@ struct ProgramTests {
         arguments: [
             (
                 "print('Hello!', flush=True)",
-                "the program wrote “Hello!”, what is no answer; nothing but answers goes to stdout"
+                "the program wrote “Hello!”, which is no answer; nothing but answers goes to stdout"
             ),
             (
                 "os.kill(os.getpid(), signal.SIGKILL)",

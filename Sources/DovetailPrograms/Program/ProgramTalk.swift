@@ -140,7 +140,7 @@ struct ProgramTalk {
             let why =
                 isObject
                 ? "an answer that can't be read: \(Self.words(error))"
-                : "what is no answer; nothing but answers goes to stdout, so print to stderr"
+                : "which is no answer; nothing but answers goes to stdout, so print to stderr"
             throw self.error(.damaged, "the program wrote “\(shown)\(line.count > 80 ? "…" : "")”, \(why)")
         }
         guard answer.id == lastID else {

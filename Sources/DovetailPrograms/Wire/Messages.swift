@@ -72,7 +72,6 @@ struct WireAnswer: Codable, Sendable {
     var dovetail: Int?
     /// What a program can beside the least.
     var can: [WireAbility]?
-    var packed: Int?
     var tables: [WireTable]?
     var look: Int?
     var records: [WireRecord]?
@@ -94,39 +93,20 @@ struct WireAnswer: Codable, Sendable {
     init(_ id: Int = 0) { self.id = id }
 }
 
-/// What a program says that it can. Words of later versions are passed over.
-enum WireAbility: Codable, Sendable, Hashable {
+/// What a program says that it can; words of later versions among it.
+struct WireAbility: RawRepresentable, Codable, Sendable, Hashable {
+    var rawValue: String
+
     /// Its snapshots are in the order of keys.
-    case order
+    static let order = WireAbility(rawValue: "order")
     /// It heeds conditions of views.
-    case conditions
+    static let conditions = WireAbility(rawValue: "conditions")
     /// It heeds conversions of columns.
-    case conversions
+    static let conversions = WireAbility(rawValue: "conversions")
     /// Its records have keys of their own, which stay.
-    case keys
-    case other
+    static let keys = WireAbility(rawValue: "keys")
 
     static let all: [WireAbility] = [.order, .conditions, .conversions, .keys]
-
-    private var word: String {
-        switch self {
-        case .order: "order"
-        case .conditions: "conditions"
-        case .conversions: "conversions"
-        case .keys: "keys"
-        case .other: "other"
-        }
-    }
-
-    init(from decoder: any Decoder) throws {
-        let word = try decoder.singleValueContainer().decode(String.self)
-        self = Self.all.first { $0.word == word } ?? .other
-    }
-
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(word)
-    }
 }
 
 /// Why a request was not done.
