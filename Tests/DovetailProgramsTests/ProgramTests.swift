@@ -135,6 +135,18 @@ struct ProgramTests {
         await replica.close()
     }
 
+    @Test("what a program says that it can is asked of it, and words of later versions are passed over")
+    func able() async throws {
+        let script = try Script.answering(
+            "answer({'records': []} if request['view'].get('condition') == 'id > 1' else {'records': 5})",
+            hello: #"{"dovetail": 1, "can": ["order", "conditions", "telepathy"], "more to come": {}}"#)
+        let replica = script.replica()
+        var narrow = view
+        narrow.filter = "id > 1"
+        #expect(try await replica.observe().isEmpty(narrow))
+        await replica.close()
+    }
+
     @Test("both write a line that no pipe holds, and neither waits for the other")
     func large() async throws {
         let script = try Script.answering(
