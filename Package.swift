@@ -15,6 +15,7 @@ let package = Package(
         .library(name: "DovetailEngine", targets: ["DovetailEngine"]),
         .library(name: "DovetailMemory", targets: ["DovetailMemory"]),
         .library(name: "DovetailModels", targets: ["DovetailModels"]),
+        .library(name: "DovetailDiffSync", targets: ["DovetailDiffSync"]),
         .library(name: "DovetailSQLite", targets: ["DovetailSQLite"]),
         .library(name: "DovetailFlatFiles", targets: ["DovetailFlatFiles"]),
         .library(name: "DovetailPostgres", targets: ["DovetailPostgres"]),
@@ -57,6 +58,8 @@ let package = Package(
         // Floor 3: replicas and state stores.
         .target(
             name: "DovetailMemory", dependencies: ["Dovetail", "DovetailEngine"], swiftSettings: strict),
+        .target(
+            name: "DovetailDiffSync", dependencies: ["Dovetail"], swiftSettings: strict),
         .target(
             name: "DovetailSQLite",
             dependencies: [
@@ -243,6 +246,9 @@ let package = Package(
         .target(name: "BrowserSupport", path: "Tests/Support/Browser", swiftSettings: strict),
         .testTarget(
             name: "DovetailModelsTests", dependencies: ["Dovetail", "DovetailEngine", "DovetailModels"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "DovetailDiffSyncTests", dependencies: ["DovetailDiffSync"], exclude: ["Cases"],
             swiftSettings: strict),
         .testTarget(
             name: "DovetailPagesTests",
