@@ -16,7 +16,8 @@ struct BetterOutcome {
         var found = run.deviations.sorted { $0.rawValue < $1.rawValue }.flatMap { deviation in
             shortcomings(of: deviation, post).map { "\(deviation): \($0)" }
         }
-        if !post.hasDiffs, !run.after.unattached.isEmpty {
+        let forgotten = Set(run.after.unattached).subtracting(run.source.unattached)
+        if !post.hasDiffs, forgotten.contains(where: { $0.isDeletable(in: run.after) }) {
             found.append("agreement with something forgotten")
         }
         found += try await shortcomingsOfNextSync()
@@ -27,7 +28,7 @@ struct BetterOutcome {
     private var isUnhindered: Bool {
         run.recorded.flags.isDisjoint(with: .skipUnmatchedBoth) && run.recorded.fails.isEmpty
             && run.given == nil
-            && !run.deviations.contains(.deleteHeldBack)
+            && !run.hasObjectFlags && run.before.schema.topLevel == run.source.schema.topLevel
     }
 
     private func shortcomings(of deviation: DiffSyncDeviation, _ post: DiffSyncDiff) -> [String] {
@@ -36,13 +37,15 @@ struct BetterOutcome {
         switch deviation {
         case .deleteOwed:
             let shown = Set(post.elements.filter { $0.action == .delete }.map(\.identity))
-            return run.after.unattached.filter { !shown.contains($0) }.map { "\($0) is forgotten" }
+            return Set(run.after.unattached).subtracting(shown).subtracting(run.source.unattached)
+                .filter { $0.isDeletable(in: run.after) }.map { "\($0) is forgotten" }
         case .deleteHeldBack:
             // Flags may have kept the sync from it: then only the diff after it shows it.
             let isSaid =
-                result?.deviations.contains(.deleteHeldBack) != true
+                run.recorded.flags.contains(.skipUnmatchedDestination)
+                || result?.deviations.contains(.deleteHeldBack) != true
                 || result?.owed.contains { $0.action == .delete && !$0.reason.isEmpty } == true
-            let isSeen = post.elements.contains { $0.heldBack != nil }
+            let isSeen = post.hasDiffs || run.given != nil
             let orphans = run.after.unattached.filter { !run.before.unattached.contains($0) }
             return (isSaid ? [] : ["no reason is given"]) + (isSeen ? [] : ["it is not seen"])
                 + (run.recorded.fails.isEmpty ? orphans.map { "\($0) is an orphan" } : [])
@@ -73,15 +76,24 @@ struct BetterOutcome {
         }
     }
 
-    /// One more sync, in which nothing fails, leaves what is held back and nothing else.
+    /// One more sync in which nothing fails leaves what is held back and nothing else; two, where flags hid what then was moved.
     private func shortcomingsOfNextSync() async throws -> [String] {
         var next = run.after
         let done: DiffSyncHook = { _ in .done }
         next.on(create: done, update: done, delete: done)
         try await next.syncFrom(run.source)
+        if run.hasObjectFlags { try await next.syncFrom(run.source) }
         let left = try next.diffFrom(run.source)
-        let open = left.elements.filter { $0.action != nil && $0.heldBack == nil }
-        let orphans = next.unattached.filter { run.source.get($0) == nil && $0.isDeletable(in: next) }
+        var held = 0
+        let open = left.elements.enumerated().filter { place, element in
+            if element.heldBack != nil { held = max(held, element.end) }
+            // What is below what is held back waits for it.
+            return element.action != nil && element.heldBack == nil && place >= held
+        }.map(\.element)
+        let shown = Set(left.elements.lazy.filter { $0.heldBack != nil }.map(\.identity))
+        let orphans = next.unattached.filter {
+            run.source.get($0) == nil && !shown.contains($0) && $0.isDeletable(in: next)
+        }
         return open.map { "\($0.action?.rawValue ?? "") \($0.identity) is still to be done" }
             + orphans.map { "\($0) is still an orphan" }
     }

@@ -105,6 +105,15 @@ struct CaseRun {
             .reduce(into: []) { $0.formUnion($1 ?? []) }
     }
 
+    /// Whether any object hides from the diff, or is deleted otherwise.
+    var hasObjectFlags: Bool {
+        [before, source].contains { adapter in
+            adapter.schema.models.contains { model in
+                adapter.objects(model.type).contains { !$0.flags.isEmpty }
+            }
+        }
+    }
+
     // MARK: In the form of the cases
 
     var operations: DiffSyncValue {

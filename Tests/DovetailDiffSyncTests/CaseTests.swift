@@ -24,7 +24,14 @@ struct CaseTests {
                 #expect(try run.diff.get().deviations.isEmpty == false, "\(id): \(mismatches)")
             }
             let shortcomings = try await BetterOutcome(run).shortcomings()
-            #expect(shortcomings.isEmpty, "\(id): \(run.deviations)")
+            #expect(
+                shortcomings.isEmpty,
+                """
+                \(id): \(run.deviations)
+                \((try? run.diff.get().description) ?? "")
+                \(run.operations.json)
+                \((try? run.post.get().description) ?? "")
+                """)
         }
     }
 

@@ -193,4 +193,16 @@ extension DiffSyncAdapter {
     func isUnattached(_ identity: DiffSyncIdentity) -> Bool {
         schema.needsParent(identity.type) && get(identity)?.parents.isEmpty == true
     }
+
+    /// An object that is to be ignored, and is this one or above it.
+    func ignored(above identity: DiffSyncIdentity) -> DiffSyncIdentity? {
+        var open = [identity]
+        var seen: Set<DiffSyncIdentity> = []
+        while let next = open.popLast() {
+            guard seen.insert(next).inserted, let object = get(next) else { continue }
+            if object.flags.contains(.ignore) { return next }
+            open += object.parents
+        }
+        return nil
+    }
 }

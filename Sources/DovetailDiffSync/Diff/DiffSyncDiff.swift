@@ -82,16 +82,18 @@ public struct DiffSyncElement: Sendable {
     var position = 0
     /// Whether something is to be done here or below.
     public internal(set) var hasDiffs: Bool
-    /// Why the object will not be deleted though it should.
+    /// Why the object will not be deleted, or not be moved, though it should.
     public internal(set) var heldBack: String?
     /// Whether what is below stands where the object comes first.
     let isRepeated: Bool
+    /// Whether nothing lists it, and the source has it where it is not looked at.
+    let isHidden: Bool
 
     public var type: String { identity.type }
 
     init(
         source: DiffSyncObject?, destination: DiffSyncObject?, object: DiffSyncObject, name: String,
-        parent: DiffSyncIdentity?, elsewhere: DiffSyncFields?, isRepeated: Bool
+        parent: DiffSyncIdentity?, elsewhere: DiffSyncFields?, isRepeated: Bool, isHidden: Bool
     ) {
         identity = object.identity
         identifiers = object.identifiers
@@ -99,6 +101,7 @@ public struct DiffSyncElement: Sendable {
         self.parent = parent
         self.elsewhere = elsewhere
         self.isRepeated = isRepeated
+        self.isHidden = isHidden
         sourceAttributes = source?.attributes
         destinationAttributes = destination?.attributes
         if let source, let destination {

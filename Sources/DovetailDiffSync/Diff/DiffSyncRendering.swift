@@ -64,7 +64,7 @@ extension DiffSyncDiff: CustomStringConvertible {
         case .delete: line += " MISSING in \(source)"
         case .update, nil: break
         }
-        if let reason = element.heldBack { line += " (not deleted: \(reason))" }
+        if let reason = element.heldBack { line += " (held back: \(reason))" }
         lines.append(line)
         guard element.action == .update, let old = element.old, let new = element.new else { return }
         for (old, new) in zip(old, new) {

@@ -41,11 +41,25 @@ struct DiffTree {
                 open.append((child, false, 0))
             }
         }
-        for (place, reason) in HeldDeletes(flat, in: destination).reasons {
+        holdBackDeletes(of: &flat, destination)
+        return flat
+    }
+
+    private mutating func holdBackDeletes(of flat: inout [DiffSyncElement], _ destination: DiffSyncAdapter) {
+        let held = HeldDeletes(flat, in: destination)
+        for (place, reason) in held.reasons where !held.isCreated(flat[place].identity) {
             flat[place].heldBack = reason.text
             deviations.insert(.deleteHeldBack)
         }
-        return flat
+        // What can't be moved is not deleted where it is, either.
+        let unmoved = Dictionary(
+            flat.lazy.filter { $0.action == .create }.compactMap { element in
+                element.heldBack.map { (element.identity, $0) }
+            }, uniquingKeysWith: { first, _ in first })
+        if unmoved.isEmpty { return }
+        for place in flat.indices where flat[place].action == .delete {
+            if let reason = unmoved[flat[place].identity] { flat[place].heldBack = reason }
+        }
     }
 
     /// The nodes of one place in the order that is asked for, each once, with names that tell them apart.

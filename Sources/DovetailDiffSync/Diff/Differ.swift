@@ -30,6 +30,8 @@ struct Differ {
     private struct Place {
         var node: Int?
         var object: DiffSyncIdentity?
+        /// Nothing lists the object, and the source has it where it is not looked at.
+        var isHidden = false
     }
 
     /// A pair that may come again in another place.
@@ -165,7 +167,7 @@ struct Differ {
         guard let object = source ?? destination else { return }
         guard !isSkipped(source, destination) else { return tick(1) }
         let children = try self.children(source, destination)
-        let isRepeated = try isRepeated(source, destination, children)
+        let isRepeated = place.isHidden ? true : try isRepeated(source, destination, children)
         let model = (source == nil ? self.destination : self.source).schema[object.type]
         let elsewhere = destination == nil ? self.destination.get(object.identity)?.attributes : nil
         let node = nodes.count
@@ -173,9 +175,10 @@ struct Differ {
             DiffTreeNode(
                 element: DiffSyncElement(
                     source: source, destination: destination, object: object, name: object.shortname(model),
-                    parent: place.object, elsewhere: elsewhere, isRepeated: isRepeated),
+                    parent: place.object, elsewhere: elsewhere, isRepeated: isRepeated,
+                    isHidden: place.isHidden),
                 parent: place.node))
-        if destination == nil { created.insert(object.identity) }
+        if destination == nil { noteCreated(object.identity, node) }
         tick((source == nil ? 0 : 1) + (destination == nil ? 0 : 1))
         tick(children.uncompared)
         guard !isRepeated, !children.groups.isEmpty else { return }
@@ -186,6 +189,15 @@ struct Differ {
         open += children.groups.reversed().map {
             .group(source: $0.source, destination: $0.destination, below)
         }
+    }
+
+    private mutating func noteCreated(_ identity: DiffSyncIdentity, _ node: Int) {
+        created.insert(identity)
+        guard nodes[node].element.elsewhere != nil, let ignored = destination.ignored(above: identity) else {
+            return
+        }
+        nodes[node].element.heldBack = "\(ignored) is to be ignored, so that it can't be moved"
+        deviations.insert(.moved)
     }
 
     private func isSkipped(_ source: DiffSyncObject?, _ destination: DiffSyncObject?) -> Bool {
@@ -275,15 +287,14 @@ struct Differ {
         if here.isEmpty, there.isEmpty { return [] }
         deviations.insert(.unattached)
         for identity in here {
-            guard source.schema[identity.type] != nil, let object = destination.get(identity) else {
-                continue
-            }
+            guard let object = destination.get(identity) else { continue }
             let counterpart = source.get(identity)
             if let counterpart, source.isUnattached(identity) {
                 try check(counterpart, object)
                 open.append(.pair(counterpart, object, Place()))
-            } else if counterpart == nil || created.contains(identity) {
-                open.append(.pair(nil, object, Place()))
+            } else {
+                let isHidden = counterpart != nil && !created.contains(identity)
+                open.append(.pair(nil, object, Place(isHidden: isHidden)))
             }
             try walk()
         }

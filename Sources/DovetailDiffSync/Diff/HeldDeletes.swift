@@ -5,20 +5,29 @@ struct HeldDeletes {
         case keeps(String)
         /// It was changed since the diff was made.
         case changed(String)
+        /// The source has it where it is not looked at.
+        case hidden
 
         var text: String {
             switch self {
             case .keeps(let text), .changed(let text): text
+            case .hidden: "the source has it where it is not looked at"
             }
         }
     }
 
     /// By the place of the element.
     private(set) var reasons: [Int: Reason] = [:]
+    private let created: Set<DiffSyncIdentity>
+
+    /// Whether an object is to be created elsewhere, so that it is moved when it can't be deleted.
+    func isCreated(_ identity: DiffSyncIdentity) -> Bool { created.contains(identity) }
 
     /// Complexity: O(elements, and children of those to be deleted).
-    init(_ diff: [DiffSyncElement], in destination: DiffSyncAdapter) {
-        let created = Set(diff.lazy.filter { $0.action == .create }.map(\.identity))
+    init(_ diff: [DiffSyncElement], in destination: DiffSyncAdapter, flags: DiffSyncFlags = []) {
+        let isCreating = !flags.contains(.skipUnmatchedSource)
+        created = Set(
+            diff.lazy.filter { isCreating && $0.action == .create && $0.heldBack == nil }.map(\.identity))
         var below: [[Int]] = Array(repeating: [], count: (diff.map(\.depth).max() ?? 0) + 2)
         for (place, element) in diff.enumerated().reversed() {
             let children = below[element.depth + 1]
@@ -32,19 +41,24 @@ struct HeldDeletes {
                 continue
             }
             let isWhole = object.flags.contains(.skipChildrenOnDelete)
-            for child in children.reversed() {
+            for child in children.reversed() where !created.contains(diff[child].identity) {
                 switch reasons[child] {
                 case .changed(let text): reasons[place] = .keeps(text)
                 case .keeps(let text) where !isWhole: reasons[place] = .keeps(text)
-                case .keeps, nil: break
+                case .keeps, .hidden, nil: break
                 }
             }
-            if isWhole || reasons[place] != nil { continue }
+            if reasons[place] != nil { continue }
             let covered = Set(children.map { diff[$0].identity })
             for child in object.children.values.flatMap(\.keys)
             where !covered.contains(child) && !created.contains(child) {
                 guard let left = destination.get(child), left.parents == [element.identity] else { continue }
-                reasons[place] = .keeps("\(child) below it \(Self.cause(left.flags))")
+                if left.flags.isDisjoint(with: [.ignore, .skipUnmatchedDestination]) {
+                    reasons[place] = .changed("\(child) came below it since the diff was made")
+                } else if !isWhole, reasons[place] == nil {
+                    let cause = left.flags.contains(.ignore) ? "ignored" : "left alone"
+                    reasons[place] = .keeps("\(child) below it is to be \(cause)")
+                }
             }
         }
         dropWhatGoesWhole(diff, destination)
@@ -52,7 +66,8 @@ struct HeldDeletes {
         let known = Dictionary(
             reasons.map { (diff[$0.key].identity, $0.value) }, uniquingKeysWith: { first, _ in first })
         if known.isEmpty { return }
-        for (place, element) in diff.enumerated() where element.isRepeated && element.action == .delete {
+        for (place, element) in diff.enumerated()
+        where element.isRepeated && !element.isHidden && element.action == .delete {
             reasons[place] = known[element.identity]
         }
     }
@@ -70,11 +85,5 @@ struct HeldDeletes {
                 end = element.end
             }
         }
-    }
-
-    private static func cause(_ flags: DiffSyncModelFlags) -> String {
-        if flags.contains(.ignore) { return "is to be ignored" }
-        if flags.contains(.skipUnmatchedDestination) { return "is not to be deleted" }
-        return "is not part of the diff"
     }
 }

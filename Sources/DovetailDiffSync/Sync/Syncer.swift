@@ -40,7 +40,7 @@ struct Syncer {
         self.progress = progress
         elements = diff.elements
         result = DiffSyncResult(diff)
-        held = HeldDeletes(diff.elements, in: destination)
+        held = HeldDeletes(diff.elements, in: destination, flags: flags)
         places = Places(diff.elements)
         states = Array(repeating: .waiting, count: diff.count)
     }
@@ -178,11 +178,18 @@ struct Syncer {
             return try refuse(place, "it is not there")
         }
         switch held.reasons[place] {
-        case .changed?: return refuseChanged(place)
+        case .changed(let reason)?: return refuseChanged(place, reason)
+        case .keeps? where held.isCreated(element.identity):
+            // It is moved when its turn comes, with what it keeps.
+            result.deviations.insert(.moved)
+            return owe(place, "it is to be moved")
         case .keeps(let reason)?:
             result.deviations.insert(.deleteHeldBack)
-            states[place] = .owed(reason)
+            owe(place, reason)
             return push(below: place)
+        case .hidden?:
+            result.deviations.insert(.deleteHeldBack)
+            return owe(place, HeldDeletes.Reason.hidden.text)
         case nil: break
         }
         if places.isKept(element.identity) || places.isKeptBeside(object, element.parent) {
@@ -202,6 +209,7 @@ struct Syncer {
             return
         }
         settled[element.identity] = .deleted
+        if object.parents.contains(where: { $0 != element.parent }) { result.deviations.insert(.handledOnce) }
         for parent in object.parents { destination.removeChild(element.identity, from: parent) }
         guard !object.flags.contains(.skipChildrenOnDelete) else {
             destination.removeSubtree(element.identity)
@@ -222,7 +230,7 @@ struct Syncer {
         // What was to be deleted elsewhere is what is moved.
         let deletes = isKept ? [] : (places.deletes[element.identity] ?? [])
         for delete in deletes { states[delete] = .done }
-        if let ignored = ignored(element.identity) {
+        if let ignored = destination.ignored(above: element.identity) {
             return fail(place, "\(ignored) is to be ignored, so that it can't be moved")
         }
         let new = DiffSyncElement.changed(from: object.attributes, to: element.sourceAttributes ?? [:])
@@ -247,18 +255,6 @@ struct Syncer {
         // What only the destination has below it comes after what the source has.
         for delete in deletes.reversed() { push(below: delete) }
         finish(place)
-    }
-
-    /// An object that is to be ignored, and is this one or above it.
-    private func ignored(_ identity: DiffSyncIdentity) -> DiffSyncIdentity? {
-        var open = [identity]
-        var seen: Set<DiffSyncIdentity> = []
-        while let next = open.popLast() {
-            guard seen.insert(next).inserted, let object = destination.get(next) else { continue }
-            if object.flags.contains(.ignore) { return next }
-            open += object.parents
-        }
-        return nil
     }
 
     // MARK: Outcomes
@@ -302,9 +298,11 @@ struct Syncer {
         if !flags.contains(.continueOnFailure) { throw DiffSyncCRUDError(action, message) }
     }
 
-    private mutating func refuseChanged(_ place: Int) {
+    private mutating func refuseChanged(
+        _ place: Int, _ reason: String = "it was changed since the diff was made"
+    ) {
         result.deviations.insert(.changedSinceDiff)
-        fail(place, "it was changed since the diff was made")
+        fail(place, reason)
     }
 
     /// Whether something that is to be overwritten is neither what the diff saw nor what it wants.
