@@ -33,6 +33,7 @@ struct HeldDeletes {
             let children = below[element.depth + 1]
             below[element.depth + 1] = []
             below[element.depth].append(place)
+            if element.isHidden { reasons[place] = .hidden }
             guard element.action == .delete, !element.isRepeated,
                 let object = destination.get(element.identity)
             else { continue }
