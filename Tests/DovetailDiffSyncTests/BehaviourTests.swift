@@ -59,6 +59,18 @@ struct BehaviourTests {
         #expect(network.count == 0)
     }
 
+    @Test("what two parents share is deleted once, whichever place comes first")
+    func sharedWhole() async throws {
+        var network = try inventory()
+        try network.addChild(device, to: DiffSyncIdentity("site", ["s2"]))
+        network.setFlags(.skipChildrenOnDelete, of: device)
+        let order = DiffSyncOrder("backwards") { $0.reversed() }
+        let result = try await network.syncFrom(Forest.empty(), order: order)
+        #expect(result.operations.map { "\($0.identity)" } == ["site s2", "device d", "site s1"])
+        #expect(result.deviations == [.handledOnce])
+        #expect(network.count == 0)
+    }
+
     @Test("an object that is elsewhere is moved with what is below it, and told to the hook if it differs")
     func move() async throws {
         var network = try inventory()

@@ -213,7 +213,9 @@ struct Syncer {
         for parent in object.parents { destination.removeChild(element.identity, from: parent) }
         guard !object.flags.contains(.skipChildrenOnDelete) else {
             destination.removeSubtree(element.identity)
-            return markDone(place)
+            // What was below it may stand in another of its places.
+            for gone in places.deletes[element.identity] ?? [] { markDone(gone) }
+            return
         }
         destination.remove(element.identity)
         finish(place)

@@ -75,7 +75,7 @@ extension DiffSyncValue: Hashable {
         case .int(let number): hasher.combine(number)
         case .bigInt(let number): hasher.combine(number)
         case .double(let number): hasher.combine(number.isNaN ? Double.nan.bitPattern : number.bitPattern)
-        case .text(let text): for byte in text.utf8 { hasher.combine(byte) }
+        case .text(var text): text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
         case .list(let values): for value in values { hasher.combine(value) }
         case .object(let fields): hasher.combine(fields)
         }
