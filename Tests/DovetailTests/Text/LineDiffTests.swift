@@ -48,6 +48,15 @@ struct LineDiffTests {
         #expect(hunks("{\n}\n", "{\n}\n{\n}\n") == [TextHunk(old: 4..<4, new: 4..<8)])
     }
 
+    @Test("a frequent line amid lines that the other text does not have keeps no hunks apart, as with git")
+    func frequent() {
+        func text(_ name: String, every count: Int) -> String {
+            (0..<50).map { $0 % count == count - 1 ? "\n" : "\(name) \($0)\n" }.joined()
+        }
+        #expect(hunks("a\n" + text("old", every: 5), "a\n" + text("new", every: 5)).count == 1)
+        #expect(hunks("a\n" + text("old", every: 2), "a\n" + text("new", every: 2)).count == 25)
+    }
+
     @Test("any two texts differ by whole lines, and nothing else differs")
     func sound() {
         var generator = ValueGenerator(seed: 50)
