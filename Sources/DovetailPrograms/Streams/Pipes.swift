@@ -144,7 +144,7 @@ struct LineReader {
         throws(StreamFailure) -> Event
     {
         while true {
-            if let newline = buffer[searched...].firstIndex(of: 0x0a) {
+            if let newline = lineBreak() {
                 let line = Array(buffer[..<newline])
                 buffer.removeFirst(newline + 1)
                 searched = 0
@@ -153,16 +153,21 @@ struct LineReader {
             searched = buffer.count
             guard buffer.count <= Wire.longestLine else { return .endless }
             guard try end.wait(for: Int32(POLLIN), until: deadline, wake: wake) else { return .woken }
-            let old = buffer.count
-            let room = 1 << 16
-            buffer.append(contentsOf: repeatElement(0, count: room))
-            let count = buffer.withUnsafeMutableBytes {
-                read(end.descriptor, $0.baseAddress.map { $0 + old }, room)
+            let (count, code) = withUnsafeTemporaryAllocation(byteCount: 1 << 16, alignment: 16) { room in
+                let count = read(end.descriptor, room.baseAddress, room.count)
+                let code = errno
+                if count > 0 { buffer.append(contentsOf: UnsafeRawBufferPointer(rebasing: room[..<count])) }
+                return (count, code)
             }
-            let code = errno
-            buffer.removeLast(room - max(0, count))
             if count == 0 { return .end }
             if count < 0, code != EINTR, code != EAGAIN { throw .system(code) }
+        }
+    }
+
+    private func lineBreak() -> Int? {
+        buffer.withUnsafeBytes { bytes in
+            guard let start = bytes.baseAddress, searched < bytes.count else { return nil }
+            return memchr(start + searched, 0x0a, bytes.count - searched).map { UnsafeRawPointer($0) - start }
         }
     }
 }
