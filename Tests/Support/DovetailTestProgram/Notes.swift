@@ -32,7 +32,7 @@ enum Notes {
             }
             try note.text.write(to: folder.appending(path: note.name), atomically: true, encoding: .utf8)
         }
-        notes.limitConcurrency(1)
+        notes.hookPolicy.concurrency = 1
         try notes.on(
             Note.self, create: { try await write($0) }, update: { try await write($0.after) },
             delete: { try FileManager.default.removeItem(at: folder.appending(path: $0.name)) })
