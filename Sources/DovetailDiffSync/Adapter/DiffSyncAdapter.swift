@@ -155,7 +155,7 @@ public struct DiffSyncAdapter: Sendable {
         let uid = DiffSyncValue.text(identity.uid)
         if stores[identity.type]?.uids[uid] == identity { stores[identity.type]?.uids[uid] = nil }
         if !object.parents.isEmpty { dangling[identity] = object.parents }
-        for child in object.children.values.flatMap(\.keys) {
+        for child in object.allChildren {
             change(child) { child in child.parents.removeAll { $0 == identity } }
         }
     }
@@ -166,7 +166,7 @@ public struct DiffSyncAdapter: Sendable {
         while let next = open.popLast() {
             guard let object = get(next) else { continue }
             remove(next)
-            for child in object.children.values.flatMap(\.keys) where get(child)?.parents.isEmpty == true {
+            for child in object.allChildren where get(child)?.parents.isEmpty == true {
                 open.append(child)
             }
         }

@@ -35,6 +35,11 @@ public struct DiffSyncObject: Sendable {
         children[type].map { Array($0.keys) } ?? []
     }
 
+    /// All children, by type and then in the order in which they were added.
+    var allChildren: [DiffSyncIdentity] {
+        children.keys.sorted().flatMap { children(of: $0) }
+    }
+
     /// Fields that the model does not name are left out, attributes that are missing are null.
     /// - Throws: ``DiffSyncError/missingIdentifier(_:type:)``.
     init(

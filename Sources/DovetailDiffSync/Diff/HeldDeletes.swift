@@ -51,7 +51,7 @@ struct HeldDeletes {
             }
             if reasons[place] != nil { continue }
             let covered = Set(children.map { diff[$0].identity })
-            for child in object.children.values.flatMap(\.keys)
+            for child in object.allChildren
             where !covered.contains(child) && !created.contains(child) {
                 guard let left = destination.get(child), left.parents == [element.identity] else { continue }
                 if left.flags.isDisjoint(with: [.ignore, .skipUnmatchedDestination]) {
@@ -64,9 +64,10 @@ struct HeldDeletes {
         }
         dropWhatGoesWhole(diff, destination)
         // What is below an object in several places stands in one of them.
+        if reasons.isEmpty { return }
         let known = Dictionary(
-            reasons.map { (diff[$0.key].identity, $0.value) }, uniquingKeysWith: { first, _ in first })
-        if known.isEmpty { return }
+            diff.enumerated().compactMap { place, element in reasons[place].map { (element.identity, $0) } },
+            uniquingKeysWith: { first, _ in first })
         for (place, element) in diff.enumerated()
         where element.isRepeated && !element.isHidden && element.action == .delete {
             reasons[place] = known[element.identity]

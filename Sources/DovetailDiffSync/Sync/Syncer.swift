@@ -29,6 +29,8 @@ struct Syncer {
         case owed(String)
     }
 
+    private static let failedBefore = "it failed in the first place where it stands"
+
     private enum Settled { case created, updated, moved, deleted, failed }
 
     init(
@@ -114,7 +116,7 @@ struct Syncer {
         switch settled[element.identity] {
         case .failed?:
             result.deviations.insert(.handledOnce)
-            return owe(place, "it failed in the first place where it stands")
+            return owe(place, Self.failedBefore)
         case .created?, .updated?, .moved?:
             result.deviations.insert(.handledOnce)
             try list(element.identity, below: element.parent)
@@ -141,7 +143,7 @@ struct Syncer {
         switch settled[element.identity] {
         case .failed?:
             result.deviations.insert(.handledOnce)
-            return owe(place, "it failed in the first place where it stands")
+            return owe(place, Self.failedBefore)
         case .created?, .updated?, .moved?, .deleted?:
             result.deviations.insert(.handledOnce)
             return finish(place)
@@ -165,7 +167,9 @@ struct Syncer {
     private mutating func prepareDelete(_ place: Int) async throws {
         let element = elements[place]
         switch settled[element.identity] {
-        case .failed?: return owe(place, "it failed in the first place where it stands")
+        case .failed?:
+            result.deviations.insert(.handledOnce)
+            return owe(place, Self.failedBefore)
         case .deleted?:
             result.deviations.insert(.handledOnce)
             return finish(place)
