@@ -120,7 +120,10 @@ struct Differ {
         for object in sources {
             let counterpart = left.removeValue(forKey: object.identity)
             if let counterpart { try check(object, counterpart) }
-            if destination.otherOfSameUID(object.identity) != nil { deviations.insert(.uidShared) }
+            // Where both sides have it, the adapters know themselves whether another one has its uid.
+            if counterpart == nil, destination.otherOfSameUID(object.identity) != nil {
+                deviations.insert(.uidShared)
+            }
             pairs.append(.pair(object, counterpart, place))
         }
         for object in destinations where left[object.identity] != nil {
@@ -146,17 +149,21 @@ struct Differ {
     private mutating func check(_ source: DiffSyncObject, _ destination: DiffSyncObject)
         throws(DiffSyncError)
     {
-        let names = (
-            source.shortname(self.source.schema[source.type]),
-            destination.shortname(self.destination.schema[source.type])
-        )
+        let models = (self.source.schema[source.type], self.destination.schema[source.type])
+        // By identifiers alone, both are called alike.
+        if models.0?.shortname.isEmpty == true, models.1?.shortname.isEmpty == true {
+            return checkNaN(source)
+        }
+        let names = (source.shortname(models.0), destination.shortname(models.1))
         guard names.0.utf8.elementsEqual(names.1.utf8) else {
             throw .shortnamesDiffer(source.identity, source: names.0, destination: names.1)
         }
-        // NaN, which is alike here and never equal there.
-        if !zip(source.identity.values, destination.identity.values).allSatisfy({ $0.equals($1) }) {
-            deviations.insert(.uidShared)
-        }
+        checkNaN(source)
+    }
+
+    /// NaN identifies an object here, and equals nothing in DiffSync.
+    private mutating func checkNaN(_ object: DiffSyncObject) {
+        if !object.identity.values.allSatisfy({ $0.equals($0) }) { deviations.insert(.uidShared) }
     }
 
     // MARK: A pair
