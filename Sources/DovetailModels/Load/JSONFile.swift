@@ -17,10 +17,11 @@ extension Dataset {
     ) throws {
         let reader = ModelReader<Subject>()
         let name = reader.definition.name
-        let models: [Subject] = try JSONFile(file).objects(under: key).enumerated().map { index, object in
+        let records: [JSONRecord<Subject>] = try JSONFile(file).records(under: key)
+        let models: [Subject] = try records.enumerated().map { index, record in
             do throws(ModelReader<Subject>.Problem) {
-                try reader.check(names: object.keys, unknown)
-                return try reader.model { object[$0.name]?.found($0) }
+                try reader.check(names: record.names, unknown)
+                return try reader.model { record.found[$0.name] }
             } catch {
                 throw ModelError("\(file.relativePath): \(name) \(index + 1): \(error.words)")
             }
@@ -29,7 +30,7 @@ extension Dataset {
     }
 }
 
-/// The objects of a JSON file.
+/// The objects of a JSON file, each as a record.
 private struct JSONFile {
     private let name: String
     private let content: Data
@@ -39,33 +40,31 @@ private struct JSONFile {
         content = try Data(contentsOf: file)
     }
 
-    func objects(under key: String?) throws -> [[String: JSONValue]] {
+    func records<Subject>(under key: String?) throws -> [JSONRecord<Subject>] {
         if let key {
-            guard case .list(let values)? = try decode([String: JSONValue].self, content, "")[key] else {
+            let found = try decode(RecordsUnderKey<Subject>.self, content, "", key: key)
+            guard let records = found.records else {
                 throw ModelError("\(name): there is no array under “\(key)”")
             }
-            return try values.enumerated().map { index, value in
-                guard case .object(let object) = value else {
-                    throw ModelError("\(name): \(key) \(index + 1): \(value.words) is no object")
-                }
-                return object
-            }
+            return records
         }
         let first = content.first { ![0x20, 0x09, 0x0a, 0x0d, 0xef, 0xbb, 0xbf].contains($0) }
         if first == nil { return [] }
-        if first == UInt8(ascii: "[") { return try decode([[String: JSONValue]].self, content, "") }
+        if first == UInt8(ascii: "[") { return try decode([JSONRecord<Subject>].self, content, "") }
         return try content.split(separator: 0x0a, omittingEmptySubsequences: false).enumerated().compactMap {
             line, text in
             if text.allSatisfy({ [0x20, 0x09, 0x0d].contains($0) }) { return nil }
-            return try decode([String: JSONValue].self, Data(text), ", line \(line + 1)")
+            return try decode(JSONRecord<Subject>.self, Data(text), ", line \(line + 1)")
         }
     }
 
     private func decode<Content: Decodable>(
-        _: Content.Type, _ data: Data, _ place: String
+        _: Content.Type, _ data: Data, _ place: String, key: String? = nil
     ) throws -> Content {
+        let decoder = JSONDecoder()
+        if let under = CodingUserInfoKey.under { decoder.userInfo[under] = key }
         do {
-            return try JSONDecoder().decode(Content.self, from: data)
+            return try decoder.decode(Content.self, from: data)
         } catch let error as DecodingError {
             throw ModelError(
                 "\(name)\(place): \(Self.words(error)); it has to be an array of objects, or one a line")
@@ -83,6 +82,65 @@ private struct JSONFile {
             let path = context.codingPath.map { $0.intValue.map { "record \($0 + 1)" } ?? $0.stringValue }
             return (path.isEmpty ? "" : path.joined(separator: ", ") + ": ") + context.debugDescription
         @unknown default: return "\(error)"
+        }
+    }
+}
+
+extension CodingUserInfoKey {
+    /// Where the array is in a file that is one object.
+    fileprivate static let under = CodingUserInfoKey(rawValue: "under")
+}
+
+private struct RecordsUnderKey<Subject: Model>: Decodable {
+    let records: [JSONRecord<Subject>]?
+
+    init(from decoder: any Decoder) throws {
+        let key = CodingUserInfoKey.under.flatMap { decoder.userInfo[$0] as? String } ?? ""
+        records = try decoder.container(keyedBy: AnyName.self).decodeIfPresent(
+            [JSONRecord<Subject>].self, forKey: AnyName(stringValue: key))
+    }
+}
+
+private struct AnyName: CodingKey {
+    let stringValue: String
+    var intValue: Int? { nil }
+    init(stringValue: String) { self.stringValue = stringValue }
+    init?(intValue: Int) { nil }
+}
+
+/// An object, read as the fields of a model. Each value is first taken for what its field asks for: trying one type after
+/// the other would take three times as long.
+private struct JSONRecord<Subject: Model>: Decodable {
+    /// All keys, whether they are fields or not.
+    let names: [String]
+    /// By the names of fields.
+    private(set) var found: [String: ModelReader<Subject>.Found] = [:]
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: AnyName.self)
+        let keys = container.allKeys
+        names = keys.map(\.stringValue)
+        for field in Subject.definition.fields {
+            let key = AnyName(stringValue: field.name)
+            guard container.contains(key) else { continue }
+            if let value = Self.value(of: field.type, container, key) {
+                found[field.name] = .value(value)
+            } else {
+                found[field.name] = try container.decode(JSONValue.self, forKey: key).found(field)
+            }
+        }
+    }
+
+    /// Nil: it is something else, or of a type with several forms.
+    private static func value(
+        of type: FieldType, _ container: KeyedDecodingContainer<AnyName>, _ key: AnyName
+    ) -> Value? {
+        switch type {
+        case .text: (try? container.decodeIfPresent(String.self, forKey: key)).map { $0.fieldValue }
+        case .int: (try? container.decodeIfPresent(Int64.self, forKey: key)).map { $0.fieldValue }
+        case .double: (try? container.decodeIfPresent(Double.self, forKey: key)).map { $0.fieldValue }
+        case .bool: (try? container.decodeIfPresent(Bool.self, forKey: key)).map { $0.fieldValue }
+        default: nil
         }
     }
 }
