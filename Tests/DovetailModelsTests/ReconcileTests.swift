@@ -76,6 +76,21 @@ struct ReconcileTests {
         #expect(sites(right) == all && result.incomplete == ["A"])
     }
 
+    @Test("a conflict that waits is the same one when the datasets were loaded in another order")
+    func waiting() async throws {
+        let store = MemoryStateStore()
+        let all = ["x", "y", "z"].map { Site(name: $0) }
+        _ = try await reconcile(network("A", sites: all), network("B", sites: all), base: store)
+        let (left, right) = (Site(name: "y", region: "1"), Site(name: "y", region: "2"))
+        for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
+            let a = try network("A", sites: order.map { $0 == 1 ? left : all[$0] })
+            let b = try network("B", sites: order.reversed().map { $0 == 1 ? right : all[$0] })
+            #expect(try await reconcile(a, b, base: store).conflicts.count == 1)
+        }
+        // One run agreed, one noted the conflict, and the others had nothing to do.
+        #expect(await store.runs(limit: 10).count == 2)
+    }
+
     @Test("the order of loading does not matter, and both ways are alike", arguments: 1...20)
     func mirrored(seed: UInt64) async throws {
         var random = Numbers(seed: seed)

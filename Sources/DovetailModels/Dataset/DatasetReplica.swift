@@ -23,7 +23,9 @@ struct DatasetReplica: Replica {
         }
     }
 
-    func observe() async throws -> any Observation { DatasetObservation(dataset: dataset) }
+    func observe() async throws -> any Observation {
+        DatasetObservation(dataset: dataset, isLasting: scope.isLasting)
+    }
     func prepare(_ views: [TableView]) async throws {}
 
     func apply(_ writes: [ReplicaWrite], to view: TableView) async throws -> ApplyResult {
@@ -39,10 +41,14 @@ struct DatasetReplica: Replica {
 /// A look at a dataset. Its records are packed once, and again when they have changed.
 struct DatasetObservation: Observation {
     let dataset: Dataset
+    /// What is seen is remembered beyond this run: places in the dataset, which the next load changes, are left out.
+    let isLasting: Bool
 
     func identity(job: String) async throws -> ReplicaIdentity { ReplicaIdentity(marks: []) }
 
-    func snapshot(of view: TableView) async throws -> any RecordCursor { DatasetCursor(try batch(view)) }
+    func snapshot(of view: TableView) async throws -> any RecordCursor {
+        DatasetCursor(isLasting ? try batch(view).withoutLocators() : try batch(view))
+    }
 
     func read(_ references: [RecordReference], of view: TableView) async throws -> [Record] {
         references.compactMap { reference in

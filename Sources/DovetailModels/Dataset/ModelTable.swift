@@ -85,7 +85,8 @@ final class ModelTable<Subject: Model>: AnyModelTable {
     }
 
     private func pack(_ models: UnsafeBufferPointer<Subject>) -> RecordBatch {
-        guard let first = models.baseAddress else { return RecordBatch([]) }
+        // An array that was emptied has an address.
+        guard !models.isEmpty, let first = models.baseAddress else { return RecordBatch([]) }
         // As much as all will take, going by the first: to grow is to copy.
         let few = min(models.count, 100)
         var sample = BatchBuilder(capacity: few * 128)
@@ -111,7 +112,8 @@ final class ModelTable<Subject: Model>: AnyModelTable {
     private func record(of model: Subject, _ place: Int) -> Record? {
         var builder = BatchBuilder(capacity: 256)
         withUnsafePointer(to: model) { write($0, place, into: &builder) }
-        return builder.seal().records().first
+        // Its place is for finding it again, and nothing to remember.
+        return builder.seal().records().first.map { Record(key: $0.key, fields: $0.fields) }
     }
 
     var blank: PackedRecord? { record(of: Subject(), 0)?.fields }

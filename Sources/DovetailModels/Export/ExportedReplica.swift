@@ -10,7 +10,7 @@ struct ExportedReplica: Replica {
     private let whole: DatasetReplica
     private var dataset: Dataset { whole.dataset }
 
-    init(_ dataset: Dataset) { whole = DatasetReplica(dataset: dataset, scope: HookScope()) }
+    init(_ dataset: Dataset) { whole = DatasetReplica(dataset: dataset, scope: HookScope(isLasting: true)) }
 
     var name: String { whole.name }
 
@@ -142,7 +142,7 @@ private struct Projection {
     }
 
     func narrow(_ batch: RecordBatch) throws -> RecordBatch {
-        if isWhole { return batch.withoutLocators() }
+        if isWhole { return batch }
         var builder = BatchBuilder(capacity: max(1 << 12, batch.byteCount))
         for record in batch.records() {
             builder.append(Record(key: record.key, fields: try narrow(record.fields)))

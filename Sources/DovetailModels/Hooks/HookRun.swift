@@ -6,6 +6,8 @@ struct HookScope: Sendable {
     let failures = HookFailures()
     /// Nil in a sync both ways: there, what one side lacks may be new.
     var cascade: Cascade?
+    /// Whether a memory outlasts the run.
+    var isLasting = false
 }
 
 /// Carries out writes on the records of one type: in their order, in batches as the hooks take them, several at once.

@@ -37,7 +37,9 @@ struct DatasetRun {
         }
         let cascades = isOneWay && datasets.right.deletesBelow
         let cascade = cascades ? Cascade(from: datasets.left, to: datasets.right, book) : nil
-        replicas = datasets.map { DatasetReplica(dataset: $0, scope: HookScope(cascade: cascade)) }
+        replicas = datasets.map {
+            DatasetReplica(dataset: $0, scope: HookScope(cascade: cascade, isLasting: !isOneWay))
+        }
         let job = SyncJob(
             name: "\(datasets.left.name) and \(datasets.right.name)",
             labels: datasets.map(\.name),
