@@ -14,6 +14,10 @@ public protocol CommitStore: Sendable {
     /// - Throws: ``HubError``.
     func renewEpoch() async throws
 
+    /// The sets that have documents, in the order of their names.
+    /// - Throws: ``HubError``.
+    func sets() async throws -> [String]
+
     /// The heads of a set's documents, in the order of their names, and the newest place. Their rules are the hub's matter.
     /// - Throws: ``HubError``.
     func heads(of set: String) async throws -> (place: Int64, heads: [StoredHead])
