@@ -24,6 +24,13 @@ enum Console {
         }
     }
 
+    /// Bytes of the result as they are.
+    static func bytes(_ bytes: [UInt8]) {
+        flush()
+        var bytes = bytes
+        send(&bytes, to: stream.withLock { $0 })
+    }
+
     /// One JSON object, as the whole result.
     static func json(_ value: some Encodable) { line(JSON.text(value)) }
 

@@ -45,7 +45,7 @@ public struct DocumentHistory: Sendable {
     ///   - limit: how many at most.
     /// - Throws: ``HubError``.
     public func versions(upTo sequence: Int64? = nil, limit: Int) async throws -> [Version] {
-        let log = try await hub.log(of: document, before: sequence.map { $0 + 1 }, limit: limit)
+        let log = try await hub.log(of: document, before: sequence, limit: limit)
         guard let first = log.last, let last = log.first else { return [] }
         return try await versions(from: first, to: last.sequence)
     }
@@ -146,5 +146,33 @@ public struct DocumentHistory: Sendable {
         } catch {
             throw damaged("\(error)")
         }
+    }
+}
+
+extension DocumentHistory {
+    /// What came of a restore.
+    public enum Restored: Sendable, Hashable {
+        case alike
+        case restored(sequence: Int64)
+    }
+
+    /// Makes an old text the newest one, by a commit of its own. Where others commit meanwhile, it follows them.
+    /// - Throws: ``HubError``; ``HubError/Kind/busy`` when others are always faster.
+    public func restore(_ sequence: Int64) async throws -> Restored {
+        let wanted = try await text(at: sequence).text
+        var random = SystemRandomNumberGenerator()
+        let key = CommitKey.random(using: &random)
+        for _ in 0..<10 {
+            let head = try await hub.text(of: document, at: nil)
+            if head.text == wanted { return .alike }
+            let draft = CommitDraft(
+                document: document, parent: head.position, parentHash: head.hash,
+                result: wanted.map { TextHash(of: $0) },
+                delta: wanted.map { TextDelta(from: head.text ?? [], to: $0).encoded() } ?? [], key: key)
+            if case .committed(let sequence, _, _) = try await hub.push(draft) {
+                return .restored(sequence: sequence)
+            }
+        }
+        throw HubError(.busy, "others kept changing \(document) while it was restored; try again")
     }
 }
