@@ -80,7 +80,7 @@ let package = Package(
         .target(
             name: "DovetailDocuments",
             dependencies: [
-                "Dovetail", "DovetailEngine",
+                "CAtomicSwap", "Dovetail", "DovetailEngine",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
@@ -151,7 +151,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "DovetailSimulation",
-            dependencies: ["Dovetail", "DovetailEngine", "DovetailMemory"],
+            dependencies: ["Dovetail", "DovetailDocuments", "DovetailEngine", "DovetailMemory"],
             swiftSettings: strict),
         .executableTarget(
             name: "DovetailSimulate",
@@ -221,7 +221,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "DovetailDocumentsTests", dependencies: ["Dovetail", "DovetailDocuments"],
+            name: "DovetailDocumentsTests",
+            dependencies: ["Dovetail", "DovetailDocuments", "DovetailSimulation"],
             swiftSettings: strict),
         .testTarget(
             name: "DovetailHubTests",

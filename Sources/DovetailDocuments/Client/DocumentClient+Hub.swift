@@ -1,0 +1,193 @@
+import Dovetail
+
+/// What the hub has.
+extension DocumentClient {
+    /// The hub's text of a document.
+    struct HubText {
+        var position: LogPosition
+        var text: [UInt8]?
+        /// Whether it came of what was agreed.
+        var followsBase: Bool
+        var rules: DocumentRules
+    }
+
+    /// The most commits that are asked for at once.
+    private static let part = 256
+
+    /// Learns which documents there are.
+    func learn() async throws { took(try await hub.documents()) }
+
+    /// The same, and what was decided at the hub.
+    func connect() async throws {
+        try await learn()
+        try await carryOutDecisionsOfHub()
+    }
+
+    private func took(_ listing: SetListing) {
+        if let epoch, epoch != listing.epoch {
+            forgetHub()
+            place = 0
+        }
+        epoch = listing.epoch
+        place = max(place, listing.place)
+        for head in listing.documents {
+            // An event may be newer than the listing.
+            if let known = heads[head.document], known.sequence > head.sequence {
+                heads[head.document]?.rules = head.rules
+                continue
+            }
+            heads[head.document] = KnownHead(sequence: head.sequence, hash: head.hash, rules: head.rules)
+        }
+    }
+
+    /// A commit that the hub told of.
+    func note(_ commit: Commit) {
+        place = max(place, commit.place)
+        noteHead(commit.document, commit.sequence, commit.result)
+        if let last = arrived[commit.document]?.last, last.sequence + 1 == commit.sequence {
+            arrived[commit.document]?.append(commit)
+        } else {
+            arrived[commit.document] = [commit]
+        }
+    }
+
+    /// - Returns: false: that is no news.
+    @discardableResult
+    func noteHead(_ document: DocumentName, _ sequence: Int64, _ hash: TextHash?) -> Bool {
+        if let known = heads[document], known.sequence >= sequence { return false }
+        heads[document] = KnownHead(sequence: sequence, hash: hash, rules: heads[document]?.rules)
+        return true
+    }
+
+    /// The text of a document at the hub's head.
+    ///
+    /// - Parameter base: what was agreed; nil: that text is lost.
+    func hubText(of record: DocumentRecord, base: [UInt8]??) async throws -> HubText {
+        let document = record.document
+        if epoch == nil { try await learn() }
+        guard let epoch else {
+            throw HubError(.unavailable, "the hub has not said who it is; it is asked again")
+        }
+        guard let head = heads[document] else {
+            return HubText(
+                position: LogPosition(epoch: epoch, sequence: 0), text: nil,
+                followsBase: record.agreed.position == LogPosition(epoch: epoch, sequence: 0),
+                rules: DocumentRules())
+        }
+        let rules = try await rules(of: document)
+        let agreed = record.agreed.position
+        if agreed.epoch == epoch, agreed.sequence >= head.sequence, let base {
+            return HubText(position: agreed, text: base, followsBase: true, rules: rules)
+        }
+        if let held = record.conflict, held.state == .waits, held.position.epoch == epoch,
+            held.position.sequence == head.sequence
+        {
+            let theirs = try remembered(held.theirs)
+            if theirs.isKnown {
+                return HubText(
+                    position: held.position, text: theirs.text, followsBase: agreed.epoch == epoch,
+                    rules: rules)
+            }
+        }
+        if agreed.epoch == epoch, agreed.sequence > 0, let base,
+            let text = try await followed(record, from: base)
+        {
+            return HubText(position: text.position, text: text.text, followsBase: true, rules: rules)
+        }
+        let snapshot = try await hub.text(of: document, at: nil)
+        noteEpoch(snapshot.position.epoch)
+        noteHead(document, snapshot.position.sequence, snapshot.hash)
+        // With the same epoch the log goes on from what was agreed, also where it is no longer whole.
+        return HubText(
+            position: snapshot.position, text: snapshot.text,
+            followsBase: agreed.epoch == snapshot.position.epoch, rules: rules)
+    }
+
+    /// The head's text, made from the agreed one by the commits since; nil: they don't lead there.
+    private func followed(
+        _ record: DocumentRecord, from base: [UInt8]?
+    ) async throws -> (position: LogPosition, text: [UInt8]?)? {
+        var (position, text, hash) = (record.agreed.position, base, record.agreed.text)
+        func follow(_ commit: Commit) -> Bool {
+            guard commit.sequence == position.sequence + 1, commit.parent == hash else { return false }
+            if let result = commit.result {
+                guard let delta = try? TextDelta(decoding: commit.delta, limit: Int.max),
+                    let next = try? delta.applied(
+                        to: text ?? [], proving: (hash ?? .empty, result), by: { TextHash(of: $0) })
+                else { return false }
+                text = next
+            } else {
+                text = nil
+            }
+            hash = commit.result
+            position.sequence = commit.sequence
+            return true
+        }
+        for commit in arrived.removeValue(forKey: record.document) ?? []
+        where commit.sequence > record.agreed.position.sequence {
+            try checkIdentity(commit)
+            guard follow(commit) else { break }
+        }
+        if let head = heads[record.document], head.sequence <= position.sequence { return (position, text) }
+        while true {
+            guard
+                case .commits(let commits) = try await hub.commits(
+                    of: record.document, after: position, limit: Self.part)
+            else { return nil }
+            for commit in commits {
+                try checkIdentity(commit)
+                guard follow(commit) else { return nil }
+            }
+            guard let last = commits.last else { return (position, text) }
+            noteHead(record.document, last.sequence, last.result)
+            if let head = heads[record.document], head.sequence <= position.sequence {
+                return (position, text)
+            }
+        }
+    }
+
+    /// A commit that has our name and that we don't remember was made by someone with a copy of our memory, or by ourselves
+    /// before that was restored from a backup.
+    private func checkIdentity(_ commit: Commit) throws(FileProblem) {
+        guard let id = memory?.client.id, memory?.isReadOnly == false else { return }
+        guard commit.key.bytes.starts(with: withUnsafeBytes(of: id.bigEndian, Array.init)) else { return }
+        try memory?.renewClient(using: &random)
+        tell(.renewed)
+    }
+
+    private func rules(of document: DocumentName) async throws -> DocumentRules {
+        if let rules = heads[document]?.rules { return rules }
+        took(try await hub.documents())
+        return heads[document]?.rules ?? DocumentRules()
+    }
+
+    private func noteEpoch(_ new: UInt64) {
+        guard let epoch, epoch != new else { return }
+        forgetHub()
+        self.epoch = new
+    }
+
+    // MARK: Telling it
+
+    /// Reports conflicts, and those that are over.
+    func tellHub() async throws {
+        for document in (memory?.records.keys.sorted() ?? []) {
+            if let held = record(of: document).conflict, !held.isReported {
+                try await hub.report(try conflict(of: record(of: document), held))
+                var record = record(of: document)
+                if record.conflict == held {
+                    record.conflict?.isReported = true
+                    try save(record)
+                }
+            }
+            for id in record(of: document).settled {
+                do {
+                    try await hub.settle(id)
+                } catch let error as HubError where error.kind == .notFound {}
+                var record = record(of: document)
+                record.settled.removeAll { $0 == id }
+                try save(record)
+            }
+        }
+    }
+}
