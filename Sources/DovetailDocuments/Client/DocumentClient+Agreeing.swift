@@ -60,6 +60,7 @@ extension DocumentClient {
     /// - Returns: false: something changed meanwhile, and all is to be looked at again.
     private func agreeOnce(_ document: DocumentName, _ folder: DocumentFolder) async throws -> Bool {
         if record(of: document).pending != nil {
+            guard options.sends else { return true }
             return try await send(record(of: document)) && isSettled(document)
         }
         let base = try remembered(record(of: document).agreed.text)
@@ -89,6 +90,7 @@ extension DocumentClient {
             try save(record, [hub.text])
             return true
         case .push:
+            guard options.sends else { return true }
             record.agreed = hubAgreed
             return try await push(record, local, hub.text, folder)
         case .take:

@@ -72,6 +72,8 @@ public actor DocumentClient {
         }
 
         public var conflicts: Conflicts = .mine
+        /// Whether edits are sent to the hub. Else only what others did is taken in, and edits wait.
+        public var sends = true
         /// How long a file has to be quiet before it is read. The others of its waiting times keep their proportion to it.
         public var quiet: Duration = .milliseconds(250)
         /// How long a file may be gone before its document is deleted.
