@@ -1,0 +1,107 @@
+import DovetailDocuments
+import HTTPTypes
+import HummingbirdCore
+import HummingbirdTLS
+import Logging
+import NIOCore
+import NIOPosix
+import NIOSSL
+import ServiceLifecycle
+
+/// Serves sets of documents over HTTP, and a page that shows them.
+///
+/// ```swift
+/// let server = HubServer(ServerSettings(port: 8030)) { token in
+///     try await tokens.find(token)
+/// } access: { set, token in
+///     try await hub.access(to: set, with: token)
+/// } onListening: { port in
+///     print("listening on port \(port)")
+/// }
+/// try await server.run()
+/// ```
+///
+/// It stops when its task is cancelled. In a `ServiceGroup`, it stops gracefully: requests that have begun are answered, and those who
+/// wait for news are told that there is none.
+public struct HubServer: Service {
+    /// Who has a token; nil: nobody. It's asked at each request, so that a token that is revoked is of no use at once.
+    public typealias TokenCheck = @Sendable (_ token: String) async throws -> HubToken?
+    /// What someone may do with a set, which the token is for.
+    public typealias Access = @Sendable (_ set: String, _ token: HubToken) async throws -> any Hub
+
+    private let settings: ServerSettings
+    private let limits: ServerLimits
+    private let logger: Logger
+    private let responder: HubResponder
+    private let onListening: @Sendable (_ port: Int) async -> Void
+
+    /// - Parameters:
+    ///   - onListening: is told the port once, as soon as clients can come.
+    public init(
+        _ settings: ServerSettings, limits: ServerLimits = ServerLimits(),
+        logger: Logger = Logger(label: "dovetail.hub"),
+        check: @escaping TokenCheck, access: @escaping Access,
+        onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
+    ) {
+        self.settings = settings
+        self.limits = limits
+        self.logger = logger
+        self.onListening = onListening
+        responder = HubResponder(limits: limits, logger: logger, check: check, access: access)
+    }
+
+    /// Serves until it is stopped.
+    /// - Throws: ``HubError`` when it can't listen there, or the certificates can't be read.
+    public func run() async throws {
+        var configuration = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [ConnectionGuard(limits: limits)],
+            idleTimeout: TimeAmount(limits.idleness))
+        configuration.httpDecoder = .init(
+            maxHeaderFieldSize: 8 << 10, maxHeaderListSize: 16 << 10, maxHeaderFieldCount: 64)
+        var builder = HTTPServerBuilder.http1(configuration: configuration)
+        if let encryption = settings.encryption {
+            builder = try .tls(builder, tlsConfiguration: try Self.configuration(encryption))
+        }
+        let server = try builder.buildServer(
+            configuration: ServerConfiguration(
+                address: .hostname(settings.host, port: settings.port),
+                availableConnectionsDelegate: MaximumAvailableConnections(limits.connections)),
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger
+        ) { [responder] request, writer, channel in
+            try await responder.respond(to: request, writer: writer, channel: channel)
+        } onServerRunning: { [onListening, settings] channel in
+            await onListening(channel.localAddress?.port ?? settings.port)
+        }
+        do {
+            try await server.run()
+        } catch let error as IOError {
+            throw unableToListen("\(error.localizedDescription)")
+        } catch let error as SocketAddressError {
+            throw unableToListen("\(error)")
+        }
+    }
+
+    private func unableToListen(_ why: String) -> HubError {
+        HubError(
+            .unavailable,
+            "the hub can't listen on \(settings.host), port \(settings.port): \(why); choose another one")
+    }
+
+    private static func configuration(_ encryption: ServerSettings.Encryption) throws(HubError)
+        -> TLSConfiguration
+    {
+        do {
+            let chain = try NIOSSLCertificate.fromPEMFile(encryption.certificates)
+            let key = try NIOSSLPrivateKey(file: encryption.key, format: .pem)
+            var configuration = TLSConfiguration.makeServerConfiguration(
+                certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
+            configuration.minimumTLSVersion = .tlsv12
+            return configuration
+        } catch {
+            throw HubError(
+                .invalid,
+                "the certificates in \(encryption.certificates) or their key in \(encryption.key) can't be read: "
+                    + "both have to be PEM files (\(error))")
+        }
+    }
+}
