@@ -132,7 +132,7 @@ let package = Package(
         .target(
             name: "DovetailJobs",
             dependencies: [
-                "Dovetail", "DovetailEngine", "DovetailFlatFiles", "DovetailPostgres",
+                "Dovetail", "DovetailDocuments", "DovetailEngine", "DovetailFlatFiles", "DovetailPostgres",
                 "DovetailPrograms", "DovetailSQLite", .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: strict),
@@ -237,7 +237,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "DovetailDocumentsTests",
-            dependencies: ["Dovetail", "DovetailDocuments", "DovetailSimulation"],
+            dependencies: ["Dovetail", "DovetailDocuments", "DovetailEngine", "DovetailSimulation"],
             swiftSettings: strict),
         .testTarget(
             name: "DovetailHubTests",

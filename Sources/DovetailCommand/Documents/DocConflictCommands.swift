@@ -34,7 +34,8 @@ struct DocConflictsCommand: AsyncParsableCommand {
             func text(_ bytes: [UInt8]?) -> String? { bytes.map { String(decoding: $0, as: UTF8.self) } }
             let shown = conflicts.map {
                 ConflictJSON(
-                    id: $0.id, document: $0.document, base: text($0.base), mine: text($0.mine), theirs: text($0.theirs),
+                    id: $0.id, document: $0.document, base: text($0.base), mine: text($0.mine),
+                    theirs: text($0.theirs),
                     commit: $0.position.sequence, decided: $0.resolution != nil)
             }
             Console.json(["conflicts": shown])
@@ -42,7 +43,9 @@ struct DocConflictsCommand: AsyncParsableCommand {
             conflicts.forEach(show)
             if conflicts.isEmpty { Console.line("no conflicts") }
         }
-        guard conflicts.allSatisfy({ $0.resolution != nil }) else { throw ExitCode(ExitStatus.waiting.rawValue) }
+        guard conflicts.allSatisfy({ $0.resolution != nil }) else {
+            throw ExitCode(ExitStatus.waiting.rawValue)
+        }
     }
 
     private func show(_ conflict: DocumentConflict) {
@@ -52,7 +55,9 @@ struct DocConflictsCommand: AsyncParsableCommand {
                 + paint.dim("  against commit \(conflict.position.sequence)")
                 + (conflict.resolution == nil ? "" : "  decided, to be carried out"))
         guard let mine = conflict.mine, let theirs = conflict.theirs else {
-            Console.line(conflict.mine == nil ? "  deleted here, changed at the hub" : "  changed here, deleted at the hub")
+            Console.line(
+                conflict.mine == nil
+                    ? "  deleted here, changed at the hub" : "  changed here, deleted at the hub")
             return
         }
         let merge = TextMerge(base: conflict.base ?? [], left: mine, right: theirs)
@@ -68,7 +73,9 @@ struct DocConflictsCommand: AsyncParsableCommand {
 
     private func lines(_ bytes: ArraySlice<UInt8>, _ colour: (String) -> String, _ label: String) {
         let table = TextLines(Array(bytes))
-        for line in 0..<table.count { Console.line(label + colour(DocumentPrinter.words(Array(table[line])))) }
+        for line in 0..<table.count {
+            Console.line(label + colour(DocumentPrinter.words(Array(table[line]))))
+        }
         if table.count == 0 { Console.line(label + Paint.stdout.dim("(nothing)")) }
     }
 }
@@ -77,7 +84,9 @@ struct DocConflictsCommand: AsyncParsableCommand {
 struct DocResolveCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "resolve", abstract: "Decide a conflict; what is not in conflict is merged.",
-        discussion: "The client that watches the file carries it out at once; else the next watch, push or pull does.")
+        discussion:
+            "The client that watches the file carries it out at once; else the next watch, push or pull does."
+    )
 
     @Argument(help: "The file whose document is in conflict.", completion: .file())
     var file: String
@@ -109,7 +118,8 @@ struct DocResolveCommand: AsyncParsableCommand {
         guard let document = place.document else { throw UsageFailure("\(file) is a folder; name the file") }
         let client = DocumentClient(place.source, hub: NoHub())
         try await client.resolve(document, as: try resolution())
-        Console.line("decided; it is carried out by the client that watches the file, or with: dovetail doc push")
+        Console.line(
+            "decided; it is carried out by the client that watches the file, or with: dovetail doc push")
     }
 
     private func resolution() throws -> DocumentConflict.Resolution {
@@ -137,14 +147,20 @@ private struct NoHub: Hub {
         throw refusal
     }
     func text(of document: DocumentName, at sequence: Int64?) async throws -> Snapshot { throw refusal }
-    func log(of document: DocumentName, before sequence: Int64?, limit: Int) async throws -> [Commit] { throw refusal }
+    func log(of document: DocumentName, before sequence: Int64?, limit: Int) async throws -> [Commit] {
+        throw refusal
+    }
     func events(after place: Int64, epoch: UInt64) -> AsyncThrowingStream<HubEvent, any Error> {
         AsyncThrowingStream { $0.finish(throwing: refusal) }
     }
-    func changes(after place: Int64, epoch: UInt64, waiting: Duration) async throws -> [HubEvent] { throw refusal }
+    func changes(after place: Int64, epoch: UInt64, waiting: Duration) async throws -> [HubEvent] {
+        throw refusal
+    }
     func report(_ conflict: DocumentConflict) async throws { throw refusal }
     func conflicts() async throws -> [DocumentConflict] { throw refusal }
-    func resolve(_ id: DocumentConflict.ID, as resolution: DocumentConflict.Resolution) async throws { throw refusal }
+    func resolve(_ id: DocumentConflict.ID, as resolution: DocumentConflict.Resolution) async throws {
+        throw refusal
+    }
     func settle(_ id: DocumentConflict.ID) async throws { throw refusal }
     func close() async {}
 }

@@ -36,7 +36,8 @@ struct NoticePrinter: Sendable {
             return (paint.green("↓") + " \(name(document))", NoticeJSON(notice: "taken", document: document))
         case .merged(let document):
             return (
-                paint.green("⇅") + " \(name(document))  merged", NoticeJSON(notice: "merged", document: document)
+                paint.green("⇅") + " \(name(document))  merged",
+                NoticeJSON(notice: "merged", document: document)
             )
         case .trashed(let document):
             return (
@@ -45,7 +46,8 @@ struct NoticePrinter: Sendable {
             )
         case .conflict(let document, let id, let reason):
             return (
-                paint.red("!") + " \(name(document))  in conflict: \(reason.words); see: dovetail doc conflicts",
+                paint.red("!")
+                    + " \(name(document))  in conflict: \(reason.words); see: dovetail doc conflicts",
                 NoticeJSON(notice: "conflict", document: document, conflict: id, message: reason.words)
             )
         case .resolved(let document, let id):
@@ -55,7 +57,8 @@ struct NoticePrinter: Sendable {
             )
         case .refused(let document, let reason, let copy):
             return (
-                paint.red("!") + " \(name(document))  refused by the hub: \(Safe.line(reason)); a copy is \(Safe.line(copy))",
+                paint.red("!")
+                    + " \(name(document))  refused by the hub: \(Safe.line(reason)); a copy is \(Safe.line(copy))",
                 NoticeJSON(notice: "refused", document: document, message: reason)
             )
         case .problem(let document, let reason):
@@ -72,7 +75,8 @@ struct NoticePrinter: Sendable {
             return (paint.green("…") + " the hub is back", NoticeJSON(notice: "hub-back"))
         case .renewed:
             return (
-                paint.yellow("!") + " another client has a copy of this one's memory; this one goes on under a name of its own",
+                paint.yellow("!")
+                    + " another client has a copy of this one's memory; this one goes on under a name of its own",
                 NoticeJSON(notice: "renewed")
             )
         }

@@ -22,7 +22,9 @@ struct ClientOptions: ParsableArguments {
     var marks = false
     @Flag(
         name: .long,
-        help: "Let all documents of a folder be deleted when all their files are gone. Else they are taken for mislaid.")
+        help:
+            "Let all documents of a folder be deleted when all their files are gone. Else they are taken for mislaid."
+    )
     var allowEmpty = false
 
     var options: DocumentClient.Options {
@@ -62,7 +64,9 @@ struct DocWatchCommand: AsyncParsableCommand {
         options.quiet = .milliseconds(debounce)
         let printer = NoticePrinter(json: output.json)
         let watcher = DocumentClient(place.source, hub: access, options: options) { printer.show($0) }
-        if !output.quiet { Console.error("keeping \(Safe.line(argument.path)) in agreement with \(access.name)") }
+        if !output.quiet {
+            Console.error("keeping \(Safe.line(argument.path)) in agreement with \(access.name)")
+        }
         try await access.whileOpen {
             do {
                 try await Interruption.heeded(saying: "ending; interrupt again to end at once") {
@@ -95,7 +99,8 @@ private func oneRound(
 /// `dovetail doc push PATH`
 struct DocPushCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "push", abstract: "Send what was edited, once; what others did meanwhile is taken in first.",
+        commandName: "push",
+        abstract: "Send what was edited, once; what others did meanwhile is taken in first.",
         discussion: "Exits with 3 when a conflict or a refused text waits for a person.")
 
     @OptionGroup var argument: PlaceArgument
@@ -110,7 +115,9 @@ struct DocPushCommand: AsyncParsableCommand {
 struct DocPullCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pull", abstract: "Take in what others did, once, and send nothing.",
-        discussion: "Edits stay in the files, merged with what came. Exits with 3 when a conflict waits for a person.")
+        discussion:
+            "Edits stay in the files, merged with what came. Exits with 3 when a conflict waits for a person."
+    )
 
     @OptionGroup var argument: PlaceArgument
     @OptionGroup var hub: HubOptions
@@ -173,7 +180,9 @@ struct DocStatusCommand: AsyncParsableCommand {
             }
             if status.documents.isEmpty { Console.line("there are no documents") }
         }
-        let waits = status.documents.contains { $0.conflict != nil || $0.refused != nil || $0.agreement?.word == "conflict" }
+        let waits = status.documents.contains {
+            $0.conflict != nil || $0.refused != nil || $0.agreement?.word == "conflict"
+        }
         if waits || !status.problems.isEmpty { throw ExitCode(ExitStatus.waiting.rawValue) }
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Dovetail
+import DovetailDocuments
 import DovetailEngine
 import DovetailJobs
 import DovetailPages
@@ -35,6 +36,10 @@ struct Failure {
             halts = error.halts.map { HaltJSON($0, labels: error.labels) }
         case let error as ReplicaError:
             self.init(.failed, "replica-\(error.kind.rawValue)", error.description)
+        case let error as HubError:
+            self.init(error.kind == .invalid ? .wrong : .failed, "hub-\(error.kind.rawValue)", error.message)
+        case let error as FileProblem: self.init(.failed, "files-\(error.kind.rawValue)", error.message)
+        case let error as DocumentClient.NoSuchConflict: self.init(.wrong, "usage", error.description)
         case let error as StateError: self.init(.failed, Self.code(of: error), error.description)
         case is RunInterrupted, is CancellationError:
             self.init(.failed, "interrupted", RunInterrupted().description)

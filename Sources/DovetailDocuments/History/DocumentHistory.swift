@@ -160,19 +160,38 @@ extension DocumentHistory {
     /// - Throws: ``HubError``; ``HubError/Kind/busy`` when others are always faster.
     public func restore(_ sequence: Int64) async throws -> Restored {
         let wanted = try await text(at: sequence).text
-        var random = SystemRandomNumberGenerator()
-        let key = CommitKey.random(using: &random)
         for _ in 0..<10 {
             let head = try await hub.text(of: document, at: nil)
             if head.text == wanted { return .alike }
-            let draft = CommitDraft(
-                document: document, parent: head.position, parentHash: head.hash,
-                result: wanted.map { TextHash(of: $0) },
-                delta: wanted.map { TextDelta(from: head.text ?? [], to: $0).encoded() } ?? [], key: key)
-            if case .committed(let sequence, _, _) = try await hub.push(draft) {
-                return .restored(sequence: sequence)
-            }
+            if let sequence = try await commit(wanted, after: head) { return .restored(sequence: sequence) }
         }
         throw HubError(.busy, "others kept changing \(document) while it was restored; try again")
+    }
+
+    /// Makes a text the newest one, if the newest one is what is expected; nil: there is no document, or there shall be none.
+    /// - Returns: false: it is another one.
+    /// - Throws: ``HubError``.
+    func write(_ text: [UInt8]?, expecting old: [UInt8]?) async throws -> Bool {
+        let head: Snapshot
+        do {
+            head = try await hub.text(of: document, at: nil)
+        } catch let error as HubError where error.kind == .notFound {
+            let epoch = try await hub.documents().epoch
+            head = Snapshot(document: document, position: LogPosition(epoch: epoch, sequence: 0), text: nil)
+        }
+        guard head.text == old else { return false }
+        return try await commit(text, after: head) != nil
+    }
+
+    /// - Returns: its sequence; nil: someone was faster.
+    private func commit(_ text: [UInt8]?, after head: Snapshot) async throws -> Int64? {
+        var random = SystemRandomNumberGenerator()
+        let draft = CommitDraft(
+            document: document, parent: head.position, parentHash: head.hash,
+            result: text.map { TextHash(of: $0) },
+            delta: text.map { TextDelta(from: head.text ?? [], to: $0).encoded() } ?? [],
+            key: .random(using: &random))
+        guard case .committed(let sequence, _, _) = try await hub.push(draft) else { return nil }
+        return sequence
     }
 }

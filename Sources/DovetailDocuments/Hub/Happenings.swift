@@ -186,7 +186,7 @@ final class Happenings: Sendable {
         let gone = max(1, channel.events.count / 4)
         for event in channel.events.prefix(gone) {
             channel.bytes -= event.bytes
-            channel.base = max(channel.base, event.place)
+            channel.base = max(channel.base, event.place ?? 0)
         }
         channel.events.removeFirst(gone)
         channel.first += gone
@@ -246,7 +246,7 @@ final class Happenings: Sendable {
             guard let channel = state.channels[set] else { return nil }
             if place > channel.last { return .unknown(next: channel.end, place: channel.last) }
             if place < channel.base { return .earlier(next: channel.first, place: channel.base) }
-            let index = channel.events.firstIndex { $0.place > place } ?? channel.events.count
+            let index = channel.events.firstIndex { $0.place ?? 0 > place } ?? channel.events.count
             return .at(channel.first + index)
         }
     }
@@ -331,15 +331,6 @@ final class Happenings: Sendable {
 }
 
 extension HubEvent {
-    /// 0 for those that have none.
-    var place: Int64 {
-        switch self {
-        case .commit(let commit): commit.place
-        case .conflict(_, let place), .restart(_, let place): place
-        case .alive: 0
-        }
-    }
-
     /// What it takes in memory, about.
     var bytes: Int {
         if case .commit(let commit) = self { commit.delta.count + 256 } else { 64 }

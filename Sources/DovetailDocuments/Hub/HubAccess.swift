@@ -82,7 +82,8 @@ struct HubCaller: Sendable, Hashable {
 
 /// Names of sets of documents: they stand in addresses, so they are short and plain.
 public enum SetName {
-    static let rule =
+    /// In words.
+    public static let rule =
         "it has 1 to 64 letters of a to z, digits, “-”, “_” and “.”, and begins with none of these marks"
 
     public static func isValid(_ name: String) -> Bool {

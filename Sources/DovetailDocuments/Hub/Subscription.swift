@@ -58,7 +58,7 @@ actor Subscription {
             return [.restart(epoch: epoch, place: place)]
         case .events(let events, let next)?:
             self.number = next
-            place = events.last.map { max(place, $0.place) } ?? place
+            place = events.last.map { max(place, $0.place ?? 0) } ?? place
             return Self.thinned(events)
         }
     }

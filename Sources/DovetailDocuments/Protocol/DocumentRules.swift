@@ -1,6 +1,6 @@
 /// What may be written into a document, and how edits that were made at once are brought together.
 public struct DocumentRules: Sendable, Hashable, Codable {
-    public enum Merge: String, Sendable, Hashable, Codable {
+    public enum Merge: String, Sendable, Hashable, Codable, CaseIterable {
         /// By line; changes of the same lines are a conflict.
         case lines
         /// By line, and within changed lines by word.
@@ -9,7 +9,7 @@ public struct DocumentRules: Sendable, Hashable, Codable {
         case append
     }
 
-    public enum Characters: String, Sendable, Hashable, Codable {
+    public enum Characters: String, Sendable, Hashable, Codable, CaseIterable {
         case any
         /// Well-formed UTF-8 without NUL.
         case utf8 = "utf-8"

@@ -9,6 +9,8 @@ import Foundation
 /// host=/run/postgresql dbname=fkg            the same, in libpq's other form
 /// nextgisweb+https://gis.example.org         a web server: the kind of server, then its address
 /// program:bin/inventories network            a program that serves one, with its arguments
+/// documents:notes                            a folder of texts
+/// hub+https://hub.example/notes              a set of texts at a hub
 /// data/vejle.gpkg                            the ending tells the scheme
 /// ```
 ///
@@ -18,16 +20,17 @@ import Foundation
 public struct SourceReference: Sendable, Hashable {
     /// What kind of store the source is. Whether a replica exists for it is decided elsewhere.
     public enum Scheme: String, Sendable, CaseIterable {
-        case gpkg, sqlite, postgresql, nextgisweb, gc2, geojson, csv, files, program
+        case gpkg, sqlite, postgresql, nextgisweb, gc2, geojson, csv, files, program, documents, hub
 
         /// How a source of this scheme is written.
         public var form: String {
             switch self {
-            case .gpkg, .sqlite, .geojson, .csv, .files: "\(rawValue):PATH"
+            case .gpkg, .sqlite, .geojson, .csv, .files, .documents: "\(rawValue):PATH"
             case .postgresql: "postgresql://HOST/DATABASE"
             case .nextgisweb: "nextgisweb+https://HOST"
             case .gc2: "gc2+https://HOST/DATABASE"
             case .program: "program:PATH ARGUMENTS"
+            case .hub: "hub+https://HOST/SET"
             }
         }
 
@@ -41,7 +44,7 @@ public struct SourceReference: Sendable, Hashable {
             case .sqlite: [".sqlite", ".sqlite3", ".db"]
             case .geojson: [".geojson", ".json", ".geojsonl", ".geojsons", ".ndjson"]
             case .csv: [".csv", ".tsv"]
-            case .postgresql, .nextgisweb, .gc2, .files, .program: []
+            case .postgresql, .nextgisweb, .gc2, .files, .program, .documents, .hub: []
             }
         }
     }
@@ -90,12 +93,12 @@ public struct SourceReference: Sendable, Hashable {
         self.program =
             scheme == .program ? try ProgramSource(rest, relativeTo: folder, home: home) : nil
         switch scheme {
-        case .gpkg, .sqlite, .geojson, .csv:
+        case .gpkg, .sqlite, .geojson, .csv, .documents:
             self.resolvedPath = FilePaths.resolve(rest, relativeTo: folder, home: home)
         case .files:
             self.resolvedPath =
                 rest.contains("://") ? nil : FilePaths.resolve(rest, relativeTo: folder, home: home)
-        case .postgresql, .nextgisweb, .gc2, .program:
+        case .postgresql, .nextgisweb, .gc2, .program, .hub:
             self.resolvedPath = nil
         }
     }
@@ -106,9 +109,9 @@ public struct SourceReference: Sendable, Hashable {
     public var url: String? {
         switch scheme {
         case .postgresql: rest.hasPrefix("//") ? "postgresql:\(rest)" : rest
-        case .nextgisweb, .gc2: rest
+        case .nextgisweb, .gc2, .hub: rest
         case .files: resolvedPath == nil ? rest : nil
-        case .gpkg, .sqlite, .geojson, .csv, .program: nil
+        case .gpkg, .sqlite, .geojson, .csv, .program, .documents: nil
         }
     }
 
@@ -172,6 +175,7 @@ extension SourceReference {
         case "csv": return (.csv, try path(rest, .csv))
         case "files": return (.files, try path(rest, .files))
         case "program": return (.program, try path(rest, .program))
+        case "documents": return (.documents, try path(rest, .documents))
         case "postgresql", "postgres":
             guard rest.hasPrefix("//") else { throw incomplete(.postgresql) }
             return (.postgresql, rest)
@@ -179,7 +183,9 @@ extension SourceReference {
             return (.nextgisweb, try webAddress(rest, prefix, .nextgisweb))
         case "gc2+https", "gc2+http":
             return (.gc2, try webAddress(rest, prefix, .gc2))
+        case "hub+https", "hub+http": return (.hub, try webAddress(rest, prefix, .hub))
         case "nextgisweb": throw incomplete(.nextgisweb)
+        case "hub": throw incomplete(.hub)
         case "gc2": throw incomplete(.gc2)
         default:
             let near = Spelling.nearest(to: String(prefix), in: Scheme.allCases.map(\.rawValue))

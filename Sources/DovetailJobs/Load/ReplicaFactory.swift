@@ -1,8 +1,10 @@
+import DovetailDocuments
 public import DovetailEngine
 public import DovetailFlatFiles
 import DovetailPostgres
 import DovetailPrograms
 import DovetailSQLite
+import Foundation
 
 /// Makes the replica that a source names: one line per kind.
 public struct ReplicaFactory: Sendable {
@@ -18,7 +20,8 @@ public struct ReplicaFactory: Sendable {
         init(_ scheme: SourceReference.Scheme) {
             message = "this version can't use \(scheme.rawValue): sources yet"
             hint =
-                "it can use gpkg:PATH, sqlite:PATH, postgresql://HOST/DATABASE, geojson:PATH, csv:PATH and program:PATH"
+                "it can use gpkg:PATH, sqlite:PATH, postgresql://HOST/DATABASE, geojson:PATH, csv:PATH, program:PATH, documents:PATH"
+                + " and hub+https://HOST/SET"
         }
     }
 
@@ -74,6 +77,14 @@ public struct ReplicaFactory: Sendable {
             guard let program = source.program else { throw Unusable(source.scheme) }
             return ProgramReplica(
                 path: program.path, arguments: program.arguments, directory: program.folder, name: name)
+        case .documents: return DocumentReplica(folder: path, name: name)
+        case .hub:
+            let address = source.url ?? source.rest
+            return DocumentReplica(name: name) {
+                try HTTPHub(
+                    HubAddress(address),
+                    token: ProcessInfo.processInfo.environment["DOVETAIL_HUB_TOKEN"] ?? "")
+            }
         case .nextgisweb, .gc2, .files: throw Unusable(source.scheme)
         }
     }
