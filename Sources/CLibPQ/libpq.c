@@ -47,6 +47,7 @@ static const char *const places[] = {"libpq.so.5"};
     F(char *, PQhost, (const PGconn *c), (c))                                                                  \
     F(char *, PQhostaddr, (const PGconn *c), (c))                                                              \
     F(int, PQnfields, (const PGresult *r), (r))                                                                \
+    F(PGnotify *, PQnotifies, (PGconn * c), (c))                                                               \
     F(int, PQntuples, (const PGresult *r), (r))                                                                \
     F(char *, PQport, (const PGconn *c), (c))                                                                  \
     F(int, PQputCopyData, (PGconn * c, const char *bytes, int count), (c, bytes, count))                       \

@@ -27,10 +27,15 @@ public struct PostgresStateAddress: Sendable {
     /// - Parameter text: `postgresql://…` or `key=value` pairs, as libpq reads them, with `schema=NAME` among its
     ///   parameters or without.
     public init(_ text: String) throws(Mistake) {
+        try self.init(text, otherwise: Self.defaultSchema)
+    }
+
+    /// The same with another schema when the address names none.
+    package init(_ text: String, otherwise schema: String) throws(Mistake) {
         let (conninfo, names) = text.contains("://") ? Self.takenFromURL(text) : Self.takenFromPairs(text)
         guard names.count < 2 else { throw Mistake(description: "names two schemas") }
         let name: String? = if let name = names.first { try Self.decoded(name) } else { nil }
-        try self.init(conninfo: conninfo, schema: name ?? Self.defaultSchema)
+        try self.init(conninfo: conninfo, schema: name ?? schema)
     }
 
     private static func takenFromURL(_ url: String) -> (conninfo: String, names: [Substring]) {

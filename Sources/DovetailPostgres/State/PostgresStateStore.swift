@@ -120,7 +120,7 @@ public actor PostgresStateStore: StateStore {
 
     /// A connection waits while the replicas work, for as long as that takes; and one whose machine died is noticed
     /// within a minute, so that its lock comes free.
-    @Sendable private static func prepare(_ session: Session) throws {
+    @Sendable static func prepare(_ session: Session) throws {
         try session.run(
             """
             SET jit = off; SET work_mem = '32MB'; SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10;

@@ -15,8 +15,8 @@ import Synchronization
 /// The lock is the kernel's (`flock`), so it ends with the process however that dies, and the text in the
 /// file is only for a person. The descriptor is closed on exec: a program that this one starts never inherits
 /// it.
-final class LockFile: Sendable {
-    enum Attempt {
+package final class LockFile: Sendable {
+    package enum Attempt {
         case taken(LockFile)
         case held(by: LockOwner?)
     }
@@ -29,7 +29,7 @@ final class LockFile: Sendable {
 
     /// Tries once.
     /// - Throws: ``StateError`` when the file can't be made or locked at all.
-    static func take(_ path: String, owner: LockOwner, store: String) throws -> Attempt {
+    package static func take(_ path: String, owner: LockOwner, store: String) throws -> Attempt {
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw FileFailure.error(errno, path, store) }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
@@ -55,7 +55,7 @@ final class LockFile: Sendable {
 
     /// Lets go. Unlocked by name and not only by closing, for a forked child may still hold the same
     /// descriptor.
-    func release() {
+    package func release() {
         descriptor.withLock { descriptor in
             guard let open = descriptor else { return }
             _ = ftruncate(open, 0)
