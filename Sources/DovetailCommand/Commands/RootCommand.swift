@@ -22,6 +22,6 @@ struct RootCommand: AsyncParsableCommand {
         subcommands: [
             InitCommand.self, PlanCommand.self, SyncCommand.self, ApplyCommand.self, VerifyCommand.self,
             DiffCommand.self, RunsCommand.self, ConflictsCommand.self, UndoCommand.self, StatusCommand.self,
-            CheckCommand.self, DocCommand.self,
+            CheckCommand.self, DocCommand.self, ServeCommand.self,
         ])
 }

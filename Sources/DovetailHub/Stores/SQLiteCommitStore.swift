@@ -12,20 +12,23 @@ import GRDB
 public final class SQLiteCommitStore: CommitStore {
     public let name: String
     private let pool: DatabasePool
-    private let lock: LockFile
+    private let lock: LockFile?
     private let appends: AppendQueue
 
     /// Opens the file, making it when there is none. The folder has to be there.
     ///
+    /// - Parameter besideHub: also while a hub has it open. Only tokens may then be changed: the hub asks for those each time, and
+    ///   believes that nobody else commits.
     /// - Throws: ``HubError/Kind/unavailable`` when another process has it, or it can't be written;
     ///   ``HubError/Kind/damaged``; ``HubError/Kind/invalid`` when the file is something else.
-    public static func open(_ path: String) async throws -> SQLiteCommitStore {
+    public static func open(_ path: String, besideHub: Bool = false) async throws -> SQLiteCommitStore {
         let failure = SQLiteHubFailure(store: path)
         do {
             // Made here, so that nobody else can read the texts.
             let descriptor = Foundation.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
             guard descriptor >= 0 else { throw failure.unavailable(String(cString: strerror(errno))) }
             Foundation.close(descriptor)
+            if besideHub { return SQLiteCommitStore(path, try makePool(path), nil) }
             guard case .taken(let lock) = try LockFile.take(path + ".lock", owner: .current, store: path)
             else {
                 throw HubError(
@@ -44,12 +47,12 @@ public final class SQLiteCommitStore: CommitStore {
         }
     }
 
-    private init(_ path: String, _ pool: DatabasePool, _ lock: LockFile) {
+    private init(_ path: String, _ pool: DatabasePool, _ lock: LockFile?) {
         (name, self.pool, self.lock) = (path, pool, lock)
         appends = AppendQueue(pool: pool)
     }
 
-    deinit { lock.release() }
+    deinit { lock?.release() }
 
     /// “DvtH”: what tells the file from others'.
     private static let applicationID: Int32 = 0x4476_7448
@@ -181,7 +184,7 @@ public final class SQLiteCommitStore: CommitStore {
     public func close() async {
         // What is left in the log is taken over at the next opening.
         try? pool.close()
-        lock.release()
+        lock?.release()
     }
 }
 
