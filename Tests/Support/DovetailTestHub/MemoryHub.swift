@@ -184,7 +184,9 @@ public struct MemoryAccess: Hub {
         }
     }
 
-    public func report(_ conflict: DocumentConflict) async throws { try change(conflict.id) { _ in conflict } }
+    public func report(_ conflict: DocumentConflict) async throws {
+        try change(conflict.id) { _ in conflict }
+    }
 
     public func conflicts() async throws -> [DocumentConflict] { try withState { $0.conflicts } }
 
@@ -227,7 +229,8 @@ private actor Follower {
         self.access = access
         self.place = place
         isKnown = epoch == access.hub.epoch
-        let (wakes, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let (wakes, continuation) = AsyncStream.makeStream(
+            of: Void.self, bufferingPolicy: .bufferingNewest(1))
         self.wakes = wakes
         number = access.hub.state.withLock { state in
             state.next += 1
