@@ -235,6 +235,21 @@ let package = Package(
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
+        .target(
+            name: "DovetailTestHub",
+            dependencies: [
+                "Dovetail", "DovetailDocuments", "DovetailHub",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            path: "Tests/Support/DovetailTestHub", swiftSettings: strict),
+        .executableTarget(
+            name: "DovetailHubBenchmark",
+            dependencies: ["Dovetail", "DovetailDocuments", "DovetailHub", "DovetailTestHub"],
+            path: "Benchmarks/DovetailHubBenchmark",
+            swiftSettings: strict),
         .testTarget(
             name: "DovetailDocumentsTests",
             dependencies: ["Dovetail", "DovetailDocuments", "DovetailEngine", "DovetailSimulation"],
@@ -242,7 +257,8 @@ let package = Package(
         .testTarget(
             name: "DovetailHubTests",
             dependencies: [
-                "Dovetail", "DovetailDocuments", "DovetailHub", "DovetailTestPostgres", "BrowserSupport",
+                "Dovetail", "DovetailDocuments", "DovetailHub", "DovetailTestHub", "DovetailTestPostgres",
+                "BrowserSupport",
             ],
             swiftSettings: strict),
         .testTarget(
