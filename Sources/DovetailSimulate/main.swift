@@ -22,7 +22,11 @@ struct Simulate: ParsableCommand {
     @Flag(help: "Tell every seed's story; with --seed, without leaving out steps.")
     var verbose = false
 
+    @Flag(help: "Simulate shared texts: a hub and five clients.")
+    var documents = false
+
     func run() throws {
+        if documents { return try simulateDocuments() }
         if let seed { return try replay(seed) }
         var tally = Tally()
         var failed: [UInt64] = []
@@ -47,6 +51,29 @@ struct Simulate: ParsableCommand {
             "\(seeds) seeds from \(first) in \(Int(Date().timeIntervalSince(start))) s, "
                 + "\(failed.count) failed \(failed)"
         )
+        if !failed.isEmpty { throw ExitCode.failure }
+    }
+
+    private func simulateDocuments() throws {
+        var failed: [UInt64] = []
+        var (commits, conflicts, crashes) = (0, 0, 0)
+        let start = Date()
+        let range = seed.map { $0...$0 } ?? first...(first + UInt64(max(seeds, 1)) - 1)
+        for seed in range {
+            let outcome = DocumentSimulation(seed: seed).run()
+            commits += outcome.commits
+            conflicts += outcome.conflicts
+            crashes += outcome.crashes
+            if verbose || self.seed != nil { print(outcome.story.joined(separator: "\n")) }
+            guard !outcome.violations.isEmpty else { continue }
+            failed.append(seed)
+            for violation in outcome.violations { print("seed \(seed): \(violation)") }
+            if failed.count >= failures { break }
+        }
+        print("\(commits) commits, \(conflicts) conflicts, \(crashes) deaths")
+        print(
+            "\(range.count) seeds from \(range.lowerBound) in \(Int(Date().timeIntervalSince(start))) s, "
+                + "\(failed.count) failed \(failed)")
         if !failed.isEmpty { throw ExitCode.failure }
     }
 

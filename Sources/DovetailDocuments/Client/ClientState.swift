@@ -130,23 +130,22 @@ struct ClientState {
 
     // MARK: Decisions
 
+    /// What someone decided about a conflict, and the hub's text that he saw.
+    struct Decision: Codable {
+        var resolution: DocumentConflict.Resolution
+        var theirs: TextHash?
+    }
+
     /// Keeps what someone decided until it is carried out. Any process may.
     /// - Throws: ``FileProblem``.
-    static func decide(
-        _ id: DocumentConflict.ID, as resolution: DocumentConflict.Resolution, in folder: String,
-        _ files: any FileSystem
-    ) throws(FileProblem) {
-        let path = "\(folder)/decisions/\(id).json"
-        let draft = "\(path).draft"
-        try files.remove(draft)
-        try files.create(draft, with: try encoded(resolution), mode: nil)
-        try files.rename(draft, to: path)
+    func decide(_ id: DocumentConflict.ID, _ decision: Decision) throws(FileProblem) {
+        try replace("\(folder)/decisions/\(id).json", with: try Self.encoded(decision))
     }
 
     /// What someone decided about a conflict, here.
-    func decision(_ id: DocumentConflict.ID) throws(FileProblem) -> DocumentConflict.Resolution? {
+    func decision(_ id: DocumentConflict.ID) throws(FileProblem) -> Decision? {
         try files.read("\(folder)/decisions/\(id).json").flatMap {
-            try? JSONDecoder().decode(DocumentConflict.Resolution.self, from: Data($0))
+            try? JSONDecoder().decode(Decision.self, from: Data($0))
         }
     }
 

@@ -21,7 +21,7 @@ extension DocumentClient {
         defer { leave() }
         let state = try memory ?? ClientState(reading: statePath, files: files)
         guard let held = state.records[document]?.conflict else { throw NoSuchConflict(document: document) }
-        try ClientState.decide(held.id, as: resolution, in: statePath, files)
+        try state.decide(held.id, ClientState.Decision(resolution: resolution, theirs: held.theirs))
         guard memory != nil else { return }
         try carryOutDecisions()
         wake.signal()
@@ -46,7 +46,7 @@ extension DocumentClient {
             id: held.id, document: record.document, client: state.client.name, base: try text(held.base),
             mine: try text(held.mine), theirs: try text(held.theirs), position: held.position,
             time: held.time,
-            resolution: try state.decision(held.id))
+            resolution: try state.decision(held.id)?.resolution)
     }
 
     // MARK: Holding
@@ -112,7 +112,14 @@ extension DocumentClient {
         for record in memory?.records.values.sorted(by: { $0.document < $1.document }) ?? [] {
             guard let held = record.conflict, let decision = try memory?.decision(held.id) else { continue }
             do {
-                try carryOut(decision, record, held, seen: nil)
+                if decision.theirs == held.theirs {
+                    guard try carryOut(decision.resolution, record, held, seen: nil) else { continue }
+                } else {
+                    tell(
+                        .problem(
+                            record.document,
+                            "\(record.document) was changed at the hub since its conflict was decided: decide again"))
+                }
                 try memory?.forgetDecision(held.id)
             } catch let error as FileProblem {
                 problems[record.document] = error.message
@@ -129,7 +136,7 @@ extension DocumentClient {
                 let held = record.conflict, held.id == decided.id
             else { continue }
             do {
-                try carryOut(resolution, record, held, seen: decided)
+                _ = try carryOut(resolution, record, held, seen: decided)
             } catch let error as FileProblem {
                 problems[record.document] = error.message
                 tell(.problem(record.document, error.message))
@@ -138,11 +145,12 @@ extension DocumentClient {
     }
 
     /// - Parameter seen: the conflict as it was when it was decided, where that may be another than it is now.
+    /// - Returns: false: it has to wait.
     private func carryOut(
         _ resolution: DocumentConflict.Resolution, _ record: DocumentRecord,
         _ held: DocumentRecord.HeldConflict, seen: DocumentConflict?
-    ) throws {
-        guard let folder, record.pending == nil else { return }
+    ) throws -> Bool {
+        guard let folder, record.pending == nil else { return false }
         var record = record
         let id = held.id
         record.conflict = nil
@@ -152,7 +160,7 @@ extension DocumentClient {
         if held.state == .noted {
             try carryOutNoted(resolution, record, held, folder)
             tell(.resolved(record.document, id))
-            return
+            return true
         }
         let local = try folder.read(record.path)
         let theirs = try seen.map { $0.theirs } ?? remembered(held.theirs).text
@@ -192,6 +200,7 @@ extension DocumentClient {
             try save(record)
         }
         tell(.resolved(record.document, id))
+        return true
     }
 
     /// Whether all lines of the file stay.
