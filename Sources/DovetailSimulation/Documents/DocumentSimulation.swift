@@ -116,9 +116,12 @@ private final class DocumentWorld: Sendable {
     }
 }
 
-/// Lines without their ends.
+/// What lines are recognised by: the words that only one user wrote once. Two of them may stand in one line, where changes were brought
+/// together by word.
 private func lines(_ text: [UInt8]?) -> Set<[UInt8]> {
-    Set((text ?? []).split(separator: UInt8(ascii: "\n")).map(Array.init))
+    Set(
+        (text ?? []).split { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: " ") }
+            .filter { $0.contains(UInt8(ascii: "x")) }.map(Array.init))
 }
 
 /// What happened, and what users did with their lines.
@@ -206,25 +209,25 @@ private final class DocumentUser: Sendable {
             guard let name = random.pick(names) else { continue }
             let path = "/home/\(name)"
             var parts = (disk.text(path) ?? []).split(separator: UInt8(ascii: "\n")).map(Array.init)
-            let line = Array("u\(number).\(step) is a line".utf8)
+            let line = Array("u\(number)x\(step) is a line".utf8)
             switch random.below(20) {
             case 0 where disk.text(path) != nil:
-                story.deleted(Set(parts))
+                story.deleted(lines(disk.text(path)))
                 story.add("user \(number) deletes \(name)")
                 disk.put(nil, path)
                 continue
             case 1...3 where !parts.isEmpty:
-                story.deleted([parts.remove(at: random.below(parts.count))])
+                story.deleted(lines(parts.remove(at: random.below(parts.count))))
             case 4...7 where !parts.isEmpty:
                 let index = random.below(parts.count)
-                story.deleted([parts[index]])
+                story.deleted(lines(parts[index]))
                 parts[index] = line
             case 8...12: parts.append(line)
             default: parts.insert(line, at: random.below(parts.count + 1))
             }
-            story.wrote(Set(parts))
             let text = Array(parts.map { $0 + [UInt8(ascii: "\n")] }.joined())
             story.add("user \(number) writes \(name): \(parts.map { String(decoding: $0, as: UTF8.self).prefix(5) })")
+            story.wrote(lines(text))
             disk.put(text, path)
         }
         state.withLock { $0.isEditing = false }
