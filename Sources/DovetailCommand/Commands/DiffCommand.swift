@@ -17,7 +17,7 @@ struct DiffCommand: AsyncParsableCommand {
     @Argument(
         help: """
             The left source: gpkg:PATH, sqlite:PATH, geojson:PATH, csv:PATH, postgresql://HOST/DATABASE, \
-            program:PATH ARGUMENTS, or a path.
+            program:PATH ARGUMENTS, documents:PATH, hub+https://HOST/SET, or a path.
             """,
         completion: .file())
     var left: String

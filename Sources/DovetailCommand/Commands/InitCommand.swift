@@ -11,7 +11,7 @@ struct InitCommand: AsyncParsableCommand {
     @Argument(
         help: """
             The left source: gpkg:PATH, sqlite:PATH, geojson:PATH, csv:PATH, postgresql://HOST/DATABASE, \
-            program:PATH ARGUMENTS, or a path.
+            program:PATH ARGUMENTS, documents:PATH, hub+https://HOST/SET, or a path.
             """,
         completion: .file())
     var left: String

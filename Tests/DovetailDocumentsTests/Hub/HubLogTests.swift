@@ -31,7 +31,7 @@ struct HubLogTests {
     func everyText() async throws {
         let world = try await Self.world(commits: 35, settings: Self.snapshotEvery10)
         for number in 1...35 {
-            #expect(try await world.client().string(at: Int64(number)) == Self.text(number))
+            #expect(try await world.client().content(at: Int64(number)) == Self.text(number))
         }
         #expect(await kind { _ = try await world.client().text(of: page, at: 36) } == .notFound)
         #expect(await kind { _ = try await world.client().text(of: page, at: 0) } == .notFound)
@@ -97,7 +97,7 @@ struct HubLogTests {
         let anna = hub.access(to: HubWorld.set, as: "anna", mayWrite: true)
         #expect(await kind { _ = try await anna.text(of: page, at: nil) } == .damaged)
         #expect(await kind { _ = try await anna.text(of: page, at: 24) } == .damaged)
-        #expect(try await anna.string(at: 22) == Self.text(22))
+        #expect(try await anna.content(at: 22) == Self.text(22))
         let report = try await hub.verify()
         #expect(report.damages.map(\.sequence) == [23])
         let parent = Snapshot(
@@ -113,7 +113,7 @@ struct HubLogTests {
         let kept = try #require(await world.store.snapshot(of: page, in: HubWorld.set, before: 25))
         await world.store.keep(Array("rubbish".utf8), of: page, in: HubWorld.set, at: kept.sequence)
         let hub = DocumentHub(store: world.store)
-        #expect(try await hub.access(to: HubWorld.set, as: "a", mayWrite: true).string() == Self.text(25))
+        #expect(try await hub.access(to: HubWorld.set, as: "a", mayWrite: true).content() == Self.text(25))
         #expect(try await hub.verify().damages.map(\.sequence) == [kept.sequence])
     }
 
@@ -125,7 +125,7 @@ struct HubLogTests {
         let report = try await hub.verify()
         #expect(report.damages.map(\.sequence) == [7])
         let anna = hub.access(to: HubWorld.set, as: "anna", mayWrite: true)
-        #expect(try await anna.string() == Self.text(25))
+        #expect(try await anna.content() == Self.text(25))
         #expect(await kind { try await anna.save("x") } == .damaged)
         let start = LogPosition(epoch: await world.store.epoch(), sequence: 5)
         #expect(await kind { _ = try await anna.commits(of: page, after: start, limit: 100) } == .damaged)
@@ -149,7 +149,7 @@ struct HubLogTests {
         #expect(try await world.hub.prune() == 22)
         #expect(try await world.hub.prune() == 0)
         #expect(await kind { _ = try await hub.text(of: page, at: 22) } == .pruned)
-        for number in 23...30 { #expect(try await hub.string(at: Int64(number)) == Self.text(number)) }
+        for number in 23...30 { #expect(try await hub.content(at: Int64(number)) == Self.text(number)) }
         let head = try await hub.head()
         let old = LogPosition(epoch: head.position.epoch, sequence: 10)
         #expect(try await hub.commits(of: page, after: old, limit: 100) == .gone(head))
@@ -171,11 +171,11 @@ struct HubLogTests {
         #expect(try await world.hub.prune() == 0)
         clock.advance(.seconds(2 * 86_400))
         #expect(try await world.hub.prune() == 5)
-        #expect(try await world.client().string() == nil)
+        #expect(try await world.client().content() == nil)
         #expect(try await world.hub.verify().damages.isEmpty)
         try await world.client().save("again")
         let hub = DocumentHub(store: world.store)
-        #expect(try await hub.access(to: HubWorld.set, as: "a", mayWrite: false).string() == "again")
+        #expect(try await hub.access(to: HubWorld.set, as: "a", mayWrite: false).content() == "again")
         #expect(try await hub.verify().damages.isEmpty)
     }
 

@@ -20,8 +20,8 @@ struct HubPushTests {
         let hub = HubWorld().client()
         try await hub.save(base)
         #expect(try await hub.save(text) == 2)
-        #expect(try await hub.string() == text)
-        #expect(try await hub.string(at: 1) == base)
+        #expect(try await hub.content() == text)
+        #expect(try await hub.content(at: 1) == base)
     }
 
     @Test("of a text that was there before is a commit of its own (A09)")
@@ -70,7 +70,7 @@ struct HubPushTests {
         let after = Snapshot(
             document: page, position: LogPosition(epoch: base.position.epoch, sequence: 2), text: theirs)
         #expect(try await anna.push(CommitDraft(merged, after: after)).isCommitted)
-        #expect(try await ben.string() == "S1\nl2\nl3\nl4\nC5\n")
+        #expect(try await ben.content() == "S1\nl2\nl3\nl4\nC5\n")
     }
 
     @Test("of twenty clients at once with one parent adds exactly one (B13)")
@@ -100,7 +100,7 @@ struct HubPushTests {
         #expect(try await hub.push(draft) == first)
         try await hub.save(fiveLines + "x\n")
         #expect(try await hub.push(draft) == first)
-        #expect(try await hub.string() == fiveLines + "x\n")
+        #expect(try await hub.content() == fiveLines + "x\n")
         var other = CommitDraft("another", after: try await hub.head())
         other.key = draft.key
         other.parent.sequence = 1
@@ -167,7 +167,7 @@ struct HubPushTests {
             let found = await kind { _ = try await hub.push(draft) }
             // A delta may be spelled otherwise and make the same text.
             if found == nil {
-                #expect(try await hub.string() == "l1\nnew\nl3\nl5\nmore\n")
+                #expect(try await hub.content() == "l1\nnew\nl3\nl5\nmore\n")
                 return
             }
             #expect(found == .invalid || found == .tooLarge)
@@ -182,7 +182,7 @@ struct HubPushTests {
         try await hub.save("x\n")
         let made = try await hub.head()
         #expect(try await hub.save(nil) == 2)
-        #expect(try await hub.string() == nil)
+        #expect(try await hub.content() == nil)
         #expect(try await hub.documents().documents.map(\.hash) == [nil])
         guard case .stale(let edits) = try await hub.push(CommitDraft("edited\n", after: made)) else {
             Issue.record("it was deleted meanwhile")
@@ -196,8 +196,8 @@ struct HubPushTests {
         #expect(all.map(\.sequence) == [1, 2])
         #expect(await kind { try await hub.save(nil) } == .invalid)
         #expect(try await hub.save("z\n") == 3)
-        #expect(try await hub.string(at: 1) == "x\n")
-        #expect(try await hub.string() == "z\n")
+        #expect(try await hub.content(at: 1) == "x\n")
+        #expect(try await hub.content() == "z\n")
     }
 
     @Test("of a client that is always late gets its turn (B14)")

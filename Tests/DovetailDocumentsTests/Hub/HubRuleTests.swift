@@ -27,7 +27,7 @@ struct HubRuleTests {
         #expect(await refusal(hub, "a\nX\nd\ne\n")?.contains("line 2") == true)
         #expect(await refusal(hub, "a\n")?.contains("line 2") == true)
         #expect(await refusal(hub, nil)?.contains("deleted") == true)
-        #expect(try await hub.string() == "a\nbc\nd\n")
+        #expect(try await hub.content() == "a\nbc\nd\n")
     }
 
     @Test("name the line of a character that is not allowed")
@@ -40,7 +40,7 @@ struct HubRuleTests {
         #expect(await refusal(utf8, "é\n\u{0}\n")?.contains("line 2") == true)
         let bad = CommitDraft([0x61, 0x0A, 0xFF, 0x0A], after: try await utf8.head())
         #expect(await kind { _ = try await utf8.push(bad) } == .refused)
-        #expect(try await utf8.string() == "é\n")
+        #expect(try await utf8.content() == "é\n")
     }
 
     @Test("bound the size")
@@ -56,7 +56,7 @@ struct HubRuleTests {
             DocumentRules(command: ["sh", "-c", "if grep -q bad; then echo 'no bad words' >&2; exit 3; fi"]))
         try await hub.save("good\n")
         #expect(await refusal(hub, "bad; rm -rf $HOME\n")?.contains("no bad words") == true)
-        #expect(try await hub.string() == "good\n")
+        #expect(try await hub.content() == "good\n")
         let quiet = self.hub(DocumentRules(command: ["/bin/false"]))
         #expect(await refusal(quiet, "x")?.contains("ended with 1") == true)
     }

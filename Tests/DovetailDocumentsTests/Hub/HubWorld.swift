@@ -72,7 +72,7 @@ extension Hub {
         return sequence
     }
 
-    func string(_ document: DocumentName = page, at sequence: Int64? = nil) async throws -> String? {
+    func content(_ document: DocumentName = page, at sequence: Int64? = nil) async throws -> String? {
         try await text(of: document, at: sequence).text.map { String(decoding: $0, as: UTF8.self) }
     }
 }
