@@ -118,7 +118,8 @@ extension DocumentClient {
                     tell(
                         .problem(
                             record.document,
-                            "\(record.document) was changed at the hub since its conflict was decided: decide again"))
+                            "\(record.document) was changed at the hub since its conflict was decided: decide again"
+                        ))
                 }
                 try memory?.forgetDecision(held.id)
             } catch let error as FileProblem {

@@ -69,7 +69,8 @@ private final class DocumentWorld: Sendable {
         }
         violations += await check()
         return DocumentSimulation.Outcome(
-            violations: violations, story: story.lines, commits: Int(await hub.place), conflicts: story.conflicts,
+            violations: violations, story: story.lines, commits: Int(await hub.place),
+            conflicts: story.conflicts,
             crashes: story.crashes)
     }
 
@@ -87,10 +88,13 @@ private final class DocumentWorld: Sendable {
                 parent = commit.result
             }
         }
-        for (key, count) in counts where count > 1 { violations.append("commit \(key) is there \(count) times") }
+        for (key, count) in counts where count > 1 {
+            violations.append("commit \(key) is there \(count) times")
+        }
         for user in users {
             for (key, name) in user.network.acknowledged where counts[key] != 1 {
-                violations.append("a commit of \(name) that client \(user.number) was told of is not in the log")
+                violations.append(
+                    "a commit of \(name) that client \(user.number) was told of is not in the log")
             }
         }
         // All clients converge.
@@ -98,7 +102,8 @@ private final class DocumentWorld: Sendable {
             let text = await hub.text(of: name)
             for user in users where user.text(name) != text {
                 violations.append(
-                    "client \(user.number) has another \(name): \(show(user.text(name))) instead of \(show(text))")
+                    "client \(user.number) has another \(name): \(show(user.text(name))) instead of \(show(text))"
+                )
             }
         }
         // No user's line is lost.
@@ -226,7 +231,9 @@ private final class DocumentUser: Sendable {
             default: parts.insert(line, at: random.below(parts.count + 1))
             }
             let text = Array(parts.map { $0 + [UInt8(ascii: "\n")] }.joined())
-            story.add("user \(number) writes \(name): \(parts.map { String(decoding: $0, as: UTF8.self).prefix(5) })")
+            story.add(
+                "user \(number) writes \(name): \(parts.map { String(decoding: $0, as: UTF8.self).prefix(5) })"
+            )
             story.wrote(lines(text))
             disk.put(text, path)
         }

@@ -94,12 +94,15 @@ package final class FlakyHub: Hub {
     package func text(of document: DocumentName, at sequence: Int64?) async throws -> Snapshot {
         try await pass { try await inner.text(of: document, at: sequence) }
     }
-    package func log(of document: DocumentName, before sequence: Int64?, limit: Int) async throws -> [Commit] {
+    package func log(of document: DocumentName, before sequence: Int64?, limit: Int) async throws -> [Commit]
+    {
         try await pass { try await inner.log(of: document, before: sequence, limit: limit) }
     }
     package func events(after place: Int64, epoch: UInt64) -> AsyncThrowingStream<HubEvent, any Error> {
         if state.withLock({ $0.isAway }) {
-            return AsyncThrowingStream { $0.finish(throwing: HubError(.unavailable, "the hub can't be reached")) }
+            return AsyncThrowingStream {
+                $0.finish(throwing: HubError(.unavailable, "the hub can't be reached"))
+            }
         }
         return inner.events(after: place, epoch: epoch)
     }
@@ -117,6 +120,8 @@ package final class FlakyHub: Hub {
     ) async throws {
         try await pass { try await inner.resolve(id, as: resolution) }
     }
-    package func settle(_ id: DocumentConflict.ID) async throws { try await pass { try await inner.settle(id) } }
+    package func settle(_ id: DocumentConflict.ID) async throws {
+        try await pass { try await inner.settle(id) }
+    }
     package func close() async { await inner.close() }
 }

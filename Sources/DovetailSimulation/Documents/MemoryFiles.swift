@@ -166,7 +166,8 @@ package final class MemoryFiles: FileSystem {
         try check()
         switch disk.fate() {
         case .done: return true
-        case .full: throw FileProblem(.full, "no room left on the disk of \(path); make room, it is tried again")
+        case .full:
+            throw FileProblem(.full, "no room left on the disk of \(path); make room, it is tried again")
         case .crashed:
             kill()
             return false
@@ -177,7 +178,9 @@ package final class MemoryFiles: FileSystem {
         guard try change(path) else { throw FileProblem(.failed, "the process is dead") }
     }
 
-    private func missing(_ path: String) -> FileProblem { FileProblem(.missing, "no such file or folder: \(path)") }
+    private func missing(_ path: String) -> FileProblem {
+        FileProblem(.missing, "no such file or folder: \(path)")
+    }
 
     package func read(_ path: String) throws(FileProblem) -> [UInt8]? {
         try check()

@@ -39,7 +39,8 @@ package actor SimulatedHub: Hub {
 
     /// Commits up to the newest are no longer given out.
     package func prune(_ document: DocumentName) {
-        logs[document]?.pruned = logs[document]?.commits.last.map { $0.sequence - 1 } ?? 0
+        let newest = logs[document]?.commits.last?.sequence ?? 0
+        logs[document]?.pruned = newest - 1
     }
 
     /// Goes back to an earlier time, as from a backup.
@@ -68,7 +69,9 @@ package actor SimulatedHub: Hub {
 
     /// All connections break.
     package func disconnect() {
-        for listener in listeners.values { listener.finish(throwing: HubError(.unavailable, "the hub is gone")) }
+        for listener in listeners.values {
+            listener.finish(throwing: HubError(.unavailable, "the hub is gone"))
+        }
         listeners = [:]
     }
 
@@ -79,7 +82,8 @@ package actor SimulatedHub: Hub {
         let heads = logs.sorted { $0.key < $1.key }.compactMap { name, log in
             log.commits.last.map { last in
                 DocumentHead(
-                    document: name, sequence: last.sequence, place: last.place, hash: last.result, size: last.size,
+                    document: name, sequence: last.sequence, place: last.place, hash: last.result,
+                    size: last.size,
                     author: last.author, time: last.time, rules: rules[name] ?? DocumentRules())
             }
         }
@@ -115,7 +119,8 @@ package actor SimulatedHub: Hub {
                 throw HubError(.invalid, "\(error)")
             }
         }
-        if let text, let refusal = (rules[draft.document] ?? DocumentRules()).refusal(of: text, after: parent) {
+        if let text, let refusal = (rules[draft.document] ?? DocumentRules()).refusal(of: text, after: parent)
+        {
             throw HubError(.refused, refusal)
         }
         place += 1
@@ -137,10 +142,13 @@ package actor SimulatedHub: Hub {
             text: text(of: document))
     }
 
-    package func commits(of document: DocumentName, after position: LogPosition, limit: Int) throws -> LogPart {
+    package func commits(of document: DocumentName, after position: LogPosition, limit: Int) throws -> LogPart
+    {
         requests += 1
         let log = logs[document] ?? Log()
-        guard position.epoch == epoch, position.sequence >= log.pruned else { return .gone(snapshot(document)) }
+        guard position.epoch == epoch, position.sequence >= log.pruned else {
+            return .gone(snapshot(document))
+        }
         return .commits(Array(log.commits.dropFirst(Int(position.sequence)).prefix(limit)))
     }
 
@@ -157,10 +165,14 @@ package actor SimulatedHub: Hub {
     }
 
     package func log(of document: DocumentName, before sequence: Int64?, limit: Int) throws -> [Commit] {
-        Array((logs[document]?.commits ?? []).filter { $0.sequence < sequence ?? .max }.reversed().prefix(limit))
+        Array(
+            (logs[document]?.commits ?? []).filter { $0.sequence < sequence ?? .max }.reversed().prefix(limit)
+        )
     }
 
-    package nonisolated func events(after place: Int64, epoch: UInt64) -> AsyncThrowingStream<HubEvent, any Error> {
+    package nonisolated func events(after place: Int64, epoch: UInt64) -> AsyncThrowingStream<
+        HubEvent, any Error
+    > {
         AsyncThrowingStream { continuation in
             Task { await self.listen(place, epoch, continuation) }
         }
@@ -211,7 +223,9 @@ package actor SimulatedHub: Hub {
     }
 
     package func resolve(_ id: DocumentConflict.ID, as resolution: DocumentConflict.Resolution) throws {
-        guard var conflict = held[id]?.conflict else { throw HubError(.notFound, "there is no conflict \(id)") }
+        guard var conflict = held[id]?.conflict else {
+            throw HubError(.notFound, "there is no conflict \(id)")
+        }
         conflict.resolution = resolution
         change(id, conflict)
     }
@@ -227,7 +241,9 @@ package actor SimulatedHub: Hub {
 extension DocumentRules {
     /// Why a text may not follow another; nil: it may.
     fileprivate func refusal(of text: [UInt8], after parent: [UInt8]?) -> String? {
-        if let largest, text.count > largest { return "the text has \(text.count) bytes, and \(largest) are allowed" }
+        if let largest, text.count > largest {
+            return "the text has \(text.count) bytes, and \(largest) are allowed"
+        }
         if appendOnly, !text.starts(with: parent ?? []) { return "only additions at the end are allowed" }
         if characters == .ascii, text.contains(where: { $0 > 127 }) { return "only ASCII is allowed" }
         return nil

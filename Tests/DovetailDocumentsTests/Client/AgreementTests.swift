@@ -31,7 +31,9 @@ struct AgreementTests {
             Case(base: "a", local: "a", hub: "b", agreement: .take),
             Case(base: "a", local: "a", hub: nil, agreement: .take),
             Case(base: nil, local: nil, hub: "a", agreement: .take),
-            Case(base: "a\nb\nc\n", local: "A\nb\nc\n", hub: "a\nb\nC\n", agreement: .merge(Array("A\nb\nC\n".utf8))),
+            Case(
+                base: "a\nb\nc\n", local: "A\nb\nc\n", hub: "a\nb\nC\n",
+                agreement: .merge(Array("A\nb\nC\n".utf8))),
             Case(base: "a\nb\n", local: "a\nc\n", hub: "a\nd\n", agreement: .conflict(.lines)),
             Case(base: "a\n", local: "a\nc\n", hub: "a\nh\n", agreement: .conflict(.lines)),
             Case(
@@ -43,7 +45,8 @@ struct AgreementTests {
             Case(base: nil, local: "a", hub: "b", agreement: .conflict(.bothNew)),
             Case(base: "a", local: "b", hub: nil, agreement: .conflict(.deletedThere)),
             Case(base: "a", local: nil, hub: "b", agreement: .conflict(.deletedHere)),
-            Case(base: "a\u{0}\nb\n", local: "A\u{0}\nb\n", hub: "a\u{0}\nB\n", agreement: .conflict(.binary)),
+            Case(
+                base: "a\u{0}\nb\n", local: "A\u{0}\nb\n", hub: "a\u{0}\nB\n", agreement: .conflict(.binary)),
             Case(base: "a", local: "a", hub: "b", agreement: .conflict(.baseUnknown), known: false),
             Case(base: "a", local: "b", hub: "a", agreement: .push, known: false),
             Case(base: "a", local: "a", hub: nil, agreement: .push, known: false),

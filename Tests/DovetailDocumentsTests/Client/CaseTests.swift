@@ -56,7 +56,9 @@ struct CaseTests {
     ]
 
     @Test("B01, B04, B06: brings edits together that were made at once", arguments: merges)
-    func merged(id: String, server: String, client: String, both: String, merge: DocumentRules.Merge) async throws {
+    func merged(id: String, server: String, client: String, both: String, merge: DocumentRules.Merge)
+        async throws
+    {
         let (hub, place) = try await agreed(merge: merge)
         try await hub.edit(server)
         try place.put(client)
@@ -156,7 +158,9 @@ struct CaseTests {
         #expect(place.text() == base + "a\nb\n")
     }
 
-    @Test("C01: compares a file that was edited while the client was off with what both had", arguments: [false, true])
+    @Test(
+        "C01: compares a file that was edited while the client was off with what both had",
+        arguments: [false, true])
     func offline(isAppended: Bool) async throws {
         let (hub, place) = try await agreed(on: "one\n", merge: isAppended ? .append : .lines)
         try await hub.edit("one\ntwo\n")
@@ -179,7 +183,9 @@ struct CaseTests {
         try one.put("A1\nl2\nl3\nl4\nl5\n")
         try two.put("l1\nl2\nl3\nl4\nB5\n")
         for place in isSecondFirst ? [two, one, two] : [one, two, one] { try await place.synchronize() }
-        #expect([one.text(), two.text(), await hub.string()] == Array(repeating: "A1\nl2\nl3\nl4\nB5\n", count: 3))
+        #expect(
+            [one.text(), two.text(), await hub.string()] == Array(repeating: "A1\nl2\nl3\nl4\nB5\n", count: 3)
+        )
     }
 
     @Test("C05: brings a file back that was deleted here and edited at the hub, and notes it")
@@ -224,7 +230,9 @@ struct CaseTests {
     func baseLost() async throws {
         let (hub, place) = try await agreed()
         try await hub.edit("S1\nl2\nl3\nl4\nl5\n")
-        for name in place.names(in: "texts") { try place.put("damaged", ".dovetail/documents/folder/texts/\(name)") }
+        for name in place.names(in: "texts") {
+            try place.put("damaged", ".dovetail/documents/folder/texts/\(name)")
+        }
         try await place.synchronize()
         #expect(place.text() == base)
         #expect(try await place.client().conflicts().count == 1)
@@ -265,7 +273,9 @@ struct CaseTests {
         let backup = try FileManager.default.contentsOfDirectory(atPath: state).map {
             ($0, try Data(contentsOf: URL(filePath: "\(state)/\($0)")))
         }
-        let texts = place.names(in: "texts").map { ($0, place.bytes(".dovetail/documents/folder/texts/\($0)")) }
+        let texts = place.names(in: "texts").map {
+            ($0, place.bytes(".dovetail/documents/folder/texts/\($0)"))
+        }
         try place.put(base + "newer\n")
         try await place.synchronize()
         for (name, data) in backup { try data.write(to: URL(filePath: "\(state)/\(name)")) }
@@ -337,7 +347,9 @@ struct CaseTests {
         #expect(await (hub.log(of: doc).last?.delta.count ?? .max) < 2000)
     }
 
-    @Test("G08: keeps edits when the hub does not know it any more", arguments: [HubError.Kind.unauthorized, .forbidden])
+    @Test(
+        "G08: keeps edits when the hub does not know it any more",
+        arguments: [HubError.Kind.unauthorized, .forbidden])
     func unauthorized(kind: HubError.Kind) async throws {
         let (hub, place) = try await agreed()
         try place.put(base + "x\n")

@@ -14,7 +14,8 @@ final class Place: Sendable {
     private let options: DocumentClient.Options
 
     init(_ hub: any Hub, options: DocumentClient.Options = DocumentClient.Options()) throws {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "dovetail-client-\(UUID().uuidString)")
+        let folder = FileManager.default.temporaryDirectory.appending(
+            path: "dovetail-client-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         self.folder = folder.path(percentEncoded: false)
         self.options = options
@@ -29,7 +30,8 @@ final class Place: Sendable {
     ) -> DocumentClient {
         let notices = notices
         return DocumentClient(
-            file.map { .file("\(folder)/\($0)") } ?? .folder(folder), hub: network, options: options, files: files,
+            file.map { .file("\(folder)/\($0)") } ?? .folder(folder), hub: network, options: options,
+            files: files,
             clock: clock ?? self.clock
         ) { notices.add($0) }
     }
@@ -62,11 +64,14 @@ final class Place: Sendable {
         (try? Data(contentsOf: URL(filePath: "\(folder)/\(name)"))).map(Array.init)
     }
 
-    func text(_ name: String = "doc.txt") -> String? { bytes(name).map { String(decoding: $0, as: UTF8.self) } }
+    func text(_ name: String = "doc.txt") -> String? {
+        bytes(name).map { String(decoding: $0, as: UTF8.self) }
+    }
 
     /// Names in a folder of the client's memory.
     func names(in part: String) -> [String] {
-        ((try? FileManager.default.contentsOfDirectory(atPath: "\(folder)/.dovetail/documents/folder/\(part)")) ?? [])
+        ((try? FileManager.default.contentsOfDirectory(atPath: "\(folder)/.dovetail/documents/folder/\(part)"))
+            ?? [])
             .sorted()
     }
 
@@ -77,7 +82,8 @@ final class Place: Sendable {
 
     /// All names in the folder that the user sees.
     var files: [String] {
-        ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter { $0 != ".dovetail" }.sorted()
+        ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter { $0 != ".dovetail" }
+            .sorted()
     }
 }
 
@@ -99,7 +105,9 @@ func name(_ text: String) -> DocumentName {
 }
 
 extension SimulatedHub {
-    func edit(_ text: String?, _ document: DocumentName = doc) throws { try edit(document, text.map { Array($0.utf8) }) }
+    func edit(_ text: String?, _ document: DocumentName = doc) throws {
+        try edit(document, text.map { Array($0.utf8) })
+    }
 
     func string(_ document: DocumentName = doc) -> String? {
         text(of: document).map { String(decoding: $0, as: UTF8.self) }
