@@ -20,7 +20,8 @@ struct HubOptions: ParsableArguments {
     /// - Throws: ``UsageFailure`` when no hub or no token is named.
     func open(_ place: DocumentPlace? = nil) throws -> HTTPHub {
         let environment = ProcessInfo.processInfo.environment
-        guard let text = hub ?? place?.memory?.hub ?? environment["DOVETAIL_HUB"] else {
+        let named = environment["DOVETAIL_HUB"].flatMap { $0.isEmpty ? nil : $0 }
+        guard let text = hub ?? place?.memory?.hub ?? named else {
             throw UsageFailure("which hub? say --hub http(s)://HOST[:PORT]/SET, or set DOVETAIL_HUB")
         }
         let address: HubAddress
