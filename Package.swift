@@ -261,6 +261,9 @@ let package = Package(
                 "BrowserSupport",
             ],
             swiftSettings: strict),
+        .executableTarget(
+            name: "DovetailTestHub", dependencies: ["Dovetail", "DovetailDocuments", "DovetailHub"],
+            path: "Tests/Support/DovetailTestHub", swiftSettings: strict),
         .testTarget(
             name: "DovetailProgramsTests",
             dependencies: [

@@ -89,6 +89,8 @@ extension DocumentHub {
             return (count, nil)
         } catch let damage as LogDamage {
             return (count, damage)
+        } catch let error as HubError where error.kind == .damaged {
+            return (count, LogDamage(sequence: head.oldest + Int64(count), reason: error.message))
         }
     }
 

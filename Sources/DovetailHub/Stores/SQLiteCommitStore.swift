@@ -11,7 +11,7 @@ import GRDB
 /// there with its head, or neither is. Commits that come at the same time share one transaction, and so one wait for the disk.
 public final class SQLiteCommitStore: CommitStore {
     public let name: String
-    private let pool: DatabasePool
+    fileprivate let pool: DatabasePool
     private let lock: LockFile?
     private let appends: AppendQueue
 
@@ -185,6 +185,20 @@ public final class SQLiteCommitStore: CommitStore {
         // What is left in the log is taken over at the next opening.
         try? pool.close()
         lock?.release()
+    }
+}
+
+extension SQLiteCommitStore {
+    /// What SQLite says of itself, for tests.
+    func setting(_ name: String) async throws -> Int {
+        try await pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA \(name)") ?? 0 }
+    }
+
+    /// As a disk that is full, for tests.
+    func limit(toPages pages: Int) async throws {
+        try await pool.writeWithoutTransaction {
+            _ = try Int.fetchOne($0, sql: "PRAGMA max_page_count = \(pages)")
+        }
     }
 }
 
