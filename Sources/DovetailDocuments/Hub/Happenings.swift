@@ -123,6 +123,11 @@ final class Happenings: Sendable {
             return !channel.isReading
         }
         guard mayRead else { return }
+        // Others rely on it, so that a cancellation of this task must not end it.
+        await Task.detached { await self.readAll(set, isForeign: isForeign) }.value
+    }
+
+    private func readAll(_ set: String, isForeign: Bool) async {
         var hasGaps = isForeign
         while let last = beginReading(set) {
             // Who waits asks again after a while, so that an error of the store only takes time.

@@ -40,6 +40,8 @@ actor Subscription {
                 case .something = try await happenings.wait(from: number, in: caller.set, until: deadline)
             else {
                 await happenings.lookAgain(caller.set)
+                // Another hub may have been told of a restored backup.
+                if try await happenings.store.epoch() != epoch { self.number = nil }
                 return try await take() ?? []
             }
         }

@@ -53,6 +53,8 @@ public final class PostgresCommitStore: CommitStore {
         connections = HubConnections(address)
     }
 
+    deinit { for task in listeners.withLock({ $0 }) { task.cancel() } }
+
     private func prepare() async throws {
         let (address, name) = (address, name)
         try await writing { tables, session in

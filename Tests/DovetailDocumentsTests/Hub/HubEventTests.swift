@@ -123,6 +123,19 @@ struct HubEventTests {
         #expect(try await waiting.value == .restart(epoch: renewed.epoch, place: renewed.place))
     }
 
+    @Test("that another hub on the store was told of a backup, to those who wait here")
+    func restartElsewhere() async throws {
+        let world = HubWorld(HubSettings(heartbeatSeconds: 0.05))
+        try await world.client().save("x")
+        let listing = try await world.client().documents()
+        var stream = world.client().events(after: listing.place, epoch: listing.epoch).makeAsyncIterator()
+        #expect(try await stream.next() == .alive)
+        try await DocumentHub(store: world.store).renewEpoch()
+        let renewed = try await world.client().documents()
+        #expect(renewed.epoch != listing.epoch)
+        #expect(try await stream.next() == .restart(epoch: renewed.epoch, place: renewed.place))
+    }
+
     @Test("of large commits only that they are there")
     func largeDelta() async throws {
         let world = HubWorld()

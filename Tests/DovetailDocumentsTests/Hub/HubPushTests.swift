@@ -220,6 +220,45 @@ struct HubPushTests {
         try await fast.save("6")
     }
 
+    @Test(
+        "of a client that takes its time goes through within a few tries, among others that take none (B14)")
+    func progress() async throws {
+        let world = HubWorld()
+        try await world.client().save("start\n")
+        let fast = (0..<4).map { number in
+            Task {
+                let client = world.client("fast \(number)")
+                var saved = 0
+                while !Task.isCancelled {
+                    let head = try await client.head()
+                    let text = [UInt8]((head.text ?? []).suffix(2000)) + Array("\(number) \(saved)\n".utf8)
+                    do {
+                        if try await client.push(CommitDraft(text, after: head)).isCommitted { saved += 1 }
+                    } catch let error as HubError where error.kind == .busy {
+                        try? await Task.sleep(for: error.retryAfter ?? .zero)
+                    }
+                }
+                return saved
+            }
+        }
+        let slow = world.client("slow")
+        for round in 0..<3 {
+            var tries = 0
+            while true {
+                tries += 1
+                let head = try await slow.head()
+                try await Task.sleep(for: .milliseconds(30))
+                if try await slow.push(CommitDraft("slow \(round)\n", after: head)).isCommitted { break }
+                guard tries < 20 else { break }
+            }
+            #expect(tries <= 8)
+        }
+        for task in fast {
+            task.cancel()
+            #expect(try await task.value > 0)
+        }
+    }
+
     @Test("waits only a moment for a late client that does not come")
     func fairnessEnds() async throws {
         let clock = StillClock()
