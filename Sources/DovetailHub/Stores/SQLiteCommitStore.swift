@@ -28,6 +28,8 @@ public final class SQLiteCommitStore: CommitStore {
             let descriptor = Foundation.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
             guard descriptor >= 0 else { throw failure.unavailable(String(cString: strerror(errno))) }
             Foundation.close(descriptor)
+            // By whichever link it was named, it is one file, with one lock and one log beside it.
+            let path = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
             if besideHub { return SQLiteCommitStore(path, try makePool(path), nil) }
             guard case .taken(let lock) = try LockFile.take(path + ".lock", owner: .current, store: path)
             else {

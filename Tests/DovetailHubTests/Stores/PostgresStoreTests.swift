@@ -10,10 +10,10 @@ struct PostgresStoreTests {
 
     private func withTwoHubs(_ body: (DocumentHub, DocumentHub) async throws -> Void) async throws {
         try await TestServer.shared().withDatabase { database in
-            let stores = [
-                try await PostgresCommitStore.open(database.conninfo),
-                try await PostgresCommitStore.open(database.conninfo),
-            ]
+            // At once, so that both find no schema.
+            async let one = PostgresCommitStore.open(database.conninfo)
+            async let other = PostgresCommitStore.open(database.conninfo)
+            let stores = [try await one, try await other]
             let hubs = stores.map { DocumentHub(store: $0) }
             try await body(hubs[0], hubs[1])
             for hub in hubs { await hub.close() }

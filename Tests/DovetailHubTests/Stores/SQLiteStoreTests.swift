@@ -15,8 +15,11 @@ struct SQLiteStoreTests {
             let path = folder + "/hub.db"
             let first = try await SQLiteCommitStore.open(path)
             #expect(await kind { _ = try await SQLiteCommitStore.open(path) } == .unavailable)
+            let link = folder + "/link.db"
+            try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: path)
+            #expect(await kind { _ = try await SQLiteCommitStore.open(link) } == .unavailable)
             await first.close()
-            await (try SQLiteCommitStore.open(path)).close()
+            await (try SQLiteCommitStore.open(link)).close()
         }
     }
 
