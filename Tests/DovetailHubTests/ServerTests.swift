@@ -255,14 +255,14 @@ import Testing
 
     @Test func whoAsksTooOftenHasToWait() async throws {
         var limits = ServerLimits()
-        limits.rate = .init(perSecond: 0.5, burst: 3)
-        limits.strangers = .init(perSecond: 1, burst: 2)
+        limits.rate = .init(perSecond: 0.001, burst: 3)
+        limits.strangers = .init(perSecond: 0.001, burst: 2)
         try await RunningServer.with(limits: limits) { server async throws in
             let far = try server.client()
             for _ in 0..<3 { _ = try await far.documents() }
             let error = await #expect(throws: HubError.self) { _ = try await far.documents() }
             #expect(error?.kind == .busy)
-            #expect(error?.retryAfter == .seconds(2))
+            #expect(try #require(error?.retryAfter) > .seconds(900))
             let stranger = try server.client(token: "wrong")
             for _ in 0..<2 { #expect(await kind { try await stranger.documents() } == .unauthorized) }
             #expect(await kind { try await stranger.documents() } == .busy)
@@ -358,7 +358,7 @@ import Testing
                 text("GET /v1/notes HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer write\r\n\r\n")
             ) { $0.last == UInt8(ascii: "}") }
             let head = String(decoding: answer.answer, as: UTF8.self).prefix { $0 != "{" }
-            #expect(head == "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 51\r\n\r\n")
+            #expect(head == "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 53\r\n\r\n")
         }
     }
 }

@@ -46,7 +46,7 @@ actor EventReader {
 
 /// Server-sent events out of bytes.
 struct EventLines {
-    /// Bytes of a line at most: a hub leaves out deltas that make longer ones.
+    /// Bytes of a line at most, and of an event's data: a hub leaves out deltas that make longer ones.
     static let longest = 128 << 10
 
     private var bytes: [UInt8] = []
@@ -76,7 +76,7 @@ struct EventLines {
             } else if line.first == UInt8(ascii: ":") {
                 return .alive
             } else {
-                field(line)
+                try field(line)
             }
         }
         return nil
@@ -96,13 +96,16 @@ struct EventLines {
         return Array(line)
     }
 
-    private mutating func field(_ line: [UInt8]) {
+    private mutating func field(_ line: [UInt8]) throws {
         let colon = line.firstIndex(of: UInt8(ascii: ":")) ?? line.endIndex
         var value = line[colon...].dropFirst()
         if value.first == UInt8(ascii: " ") { value.removeFirst() }
         switch String(decoding: line[..<colon], as: UTF8.self) {
         case "event": kind = String(decoding: value, as: UTF8.self)
-        case "data": data = (data.map { $0 + [UInt8(ascii: "\n")] } ?? []) + value
+        case "data":
+            if data?.append(UInt8(ascii: "\n")) == nil { data = [] }
+            data?.append(contentsOf: value)
+            guard data?.count ?? 0 <= Self.longest else { throw unreadable("an event is too long") }
         default: break
         }
     }

@@ -4,6 +4,7 @@ import HTTPTypes
 import HummingbirdCore
 import Logging
 import NIOCore
+import NIOHTTP1
 import NIOHTTPTypes
 import ServiceLifecycle
 
@@ -48,6 +49,9 @@ struct HubResponder: Sendable {
                 }
                 answer = try await self.answer(operation, of: hub, request, channel)
             }
+        } catch let error as HTTPParserError {
+            // Answered below us, because what follows on this connection can't be read either.
+            throw error
         } catch { answer = .failure(error, logger: logger) }
         let packed = answer.packed(for: request.head.headerFields[.acceptEncoding])
         if packed.body.isEmpty {

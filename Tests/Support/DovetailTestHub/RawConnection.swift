@@ -1,6 +1,7 @@
 import Foundation
 import NIOCore
 import NIOPosix
+import Synchronization
 
 /// A connection for clients that don't behave: sends bytes as they are, and collects what comes back.
 public final class RawConnection: Sendable {
@@ -34,24 +35,27 @@ public final class RawConnection: Sendable {
             channel.close(promise: nil)
         }
         let end = NIODeadline.now() + .milliseconds(Int64(seconds * 1000))
-        var answer: [UInt8] = []
+        // What came counts, even if closing fails, as it does where the server was first.
+        let received = Mutex<[UInt8]>([])
         var isEnough = false
         do {
-            (answer, isEnough) = try await self.channel.executeThenClose { inbound, outbound in
-                var answer: [UInt8] = []
+            isEnough = try await self.channel.executeThenClose { inbound, outbound in
                 try? await outbound.write(ByteBuffer(bytes: bytes))
                 if isHalfClosed { outbound.finish() }
                 do {
                     for try await piece in inbound {
-                        answer += piece.readableBytesView
-                        if enough(answer) { return (answer, true) }
+                        let answer = received.withLock {
+                            $0 += piece.readableBytesView
+                            return $0
+                        }
+                        if enough(answer) { return true }
                     }
                 } catch {}
-                return (answer, false)
+                return false
             }
         } catch {}
         deadline.cancel()
-        return (answer, !isEnough && NIODeadline.now() < end)
+        return (received.withLock { $0 }, !isEnough && NIODeadline.now() < end)
     }
 
     /// Sends, and reads nothing, until the server closes.
@@ -61,11 +65,11 @@ public final class RawConnection: Sendable {
         try await channel.setOption(ChannelOptions.autoRead, value: false).get()
         try await channel.writeAndFlush(ByteBuffer(bytes: bytes)).get()
         let end = NIODeadline.now() + .milliseconds(Int64(seconds * 1000))
-        // With nothing read, an end is only seen by writing.
+        // With nothing read, an end is only seen by writing; servers pass over line ends between requests.
         var isDropped = false
         while NIODeadline.now() < end, !isDropped {
             try await Task.sleep(for: .milliseconds(50))
-            do { try await channel.writeAndFlush(ByteBuffer(bytes: [])).get() } catch { isDropped = true }
+            do { try await channel.writeAndFlush(ByteBuffer(string: "\r\n")).get() } catch { isDropped = true }
             if !channel.isActive { isDropped = true }
         }
         channel.close(promise: nil)
