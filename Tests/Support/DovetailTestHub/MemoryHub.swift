@@ -260,3 +260,11 @@ private actor Follower {
         }
     }
 }
+
+extension DocumentName {
+    /// A name that is known to be one.
+    public static func known(_ text: String) -> DocumentName {
+        guard let name = try? DocumentName(text) else { preconditionFailure("“\(text)” is no name") }
+        return name
+    }
+}

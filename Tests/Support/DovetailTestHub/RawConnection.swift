@@ -27,7 +27,7 @@ public final class RawConnection: Sendable {
     /// Sends, and reads until the server closes, `enough` is seen, or time is over.
     /// - Parameter isHalfClosed: says that nothing more will be sent.
     public func exchange(
-        _ bytes: [UInt8], isHalfClosed: Bool = false, seconds: Double = 5,
+        _ bytes: [UInt8], isHalfClosed: Bool = false, seconds: Double = 30,
         until enough: @escaping @Sendable ([UInt8]) -> Bool = { _ in false }
     ) async throws -> (answer: [UInt8], isClosed: Bool) {
         let channel = channel.channel
@@ -69,7 +69,9 @@ public final class RawConnection: Sendable {
         var isDropped = false
         while NIODeadline.now() < end, !isDropped {
             try await Task.sleep(for: .milliseconds(50))
-            do { try await channel.writeAndFlush(ByteBuffer(string: "\r\n")).get() } catch { isDropped = true }
+            do { try await channel.writeAndFlush(ByteBuffer(string: "\r\n")).get() } catch {
+                isDropped = true
+            }
             if !channel.isActive { isDropped = true }
         }
         channel.close(promise: nil)

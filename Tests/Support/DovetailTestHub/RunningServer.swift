@@ -94,7 +94,9 @@ public final class RunningServer: Sendable {
     private func find(_ token: String) -> HubToken? { tokens.withLock { $0[token] } }
 
     private static var tokens: [String: HubToken] {
-        func token(_ name: String, sets: [String] = [], mayWrite: Bool = true, revoked: Int64? = nil) -> HubToken {
+        func token(_ name: String, sets: [String] = [], mayWrite: Bool = true, revoked: Int64? = nil)
+            -> HubToken
+        {
             HubToken(
                 name: name, hash: .empty, sets: sets, mayWrite: mayWrite, created: 0, revoked: revoked)
         }

@@ -125,10 +125,19 @@ function marked(old, fresh) {
     const side = (sign) => {
         const pieces = [found.before.join("")];
         let kept = pieces[0].length + found.after.join("").length;
+        let run = "";
+        const mark = () => {
+            if (run) pieces.push(make("mark", {}, ...visible(run)));
+            run = "";
+        };
         for (const step of found.steps) {
-            if (step.sign === " ") { pieces.push(step.text); kept += step.text.length; }
-            if (step.sign === sign) pieces.push(make("mark", {}, ...visible(step.text)));
+            if (step.sign === sign) run += step.text;
+            if (step.sign !== " ") continue;
+            mark();
+            pieces.push(step.text);
+            kept += step.text.length;
         }
+        mark();
         pieces.push(found.after.join(""));
         return { kept, pieces: pieces.flatMap((piece) => typeof piece === "string" ? visible(piece) : [piece]) };
     };
@@ -161,8 +170,10 @@ function comparison(found) {
     const made = make("div", { className: "diff" });
     if (!found.exists) made.append(make("div", { className: "hunk" }, "The document was deleted."));
     else if (!found.existed) made.append(make("div", { className: "hunk" }, "The document was made."));
+    let next = 0;
     for (const hunk of found.hunks) {
-        made.append(make("div", { className: "hunk" }, `Line ${hunk.new}`));
+        if (hunk.new !== next) made.append(make("div", { className: "hunk" }, `Line ${hunk.new}`));
+        next = hunk.new + hunk.before.length + hunk.added.length + hunk.after.length;
         made.append(...hunk.before.map((text) => line(" ", visible(withoutEnd(text)))));
         made.append(...changed(hunk.removed, hunk.added));
         made.append(...hunk.after.map((text) => line(" ", visible(withoutEnd(text)))));
@@ -219,7 +230,7 @@ function moment(micros) {
     return make("time", { dateTime: date.toISOString() }, when.format(date));
 }
 
-const bytes = (size) => size < 10000 ? `${size} bytes` : size < 1e7 ? `${Math.round(size / 1000)} kB` : `${Math.round(size / 1e6)} MB`;
+const bytes = (size) => size === 1 ? "1 byte" : size < 10000 ? `${size} bytes` : size < 1e7 ? `${Math.round(size / 1000)} kB` : `${Math.round(size / 1e6)} MB`;
 
 function randomKey() {
     return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -1,0 +1,76 @@
+import DovetailDocuments
+import DovetailHub
+import DovetailTestHub
+import Foundation
+import Testing
+
+/// A server with certificates of its own.
+@Suite(.timeLimit(.minutes(1))) struct EncryptionTests {
+    /// Of nobody but these tests, for 127.0.0.1.
+    private static let certificate = """
+        -----BEGIN CERTIFICATE-----
+        MIIBpTCCAUugAwIBAgIUVZ/81UaNJYCtg5yQKYUVH0nzmaEwCgYIKoZIzj0EAwIw
+        GTEXMBUGA1UEAwwORG92ZXRhaWwgdGVzdHMwIBcNMjYxMTIxMTkyOTAxWhgPMjEy
+        NjEwMjgxOTI5MDFaMBkxFzAVBgNVBAMMDkRvdmV0YWlsIHRlc3RzMFkwEwYHKoZI
+        zj0CAQYIKoZIzj0DAQcDQgAEEGi1ToWSGOTRLB/tQ1ZAyGNVJp2ZgRUnyaOg7/cd
+        Egkip4/vQpOKAvc7aDloMuBex8BNpFoSy1+1EVo7QJaWKKNvMG0wHQYDVR0OBBYE
+        FAUns5CmCDcJs03Rd2PTEzpd87tqMB8GA1UdIwQYMBaAFAUns5CmCDcJs03Rd2PT
+        Ezpd87tqMA8GA1UdEwEB/wQFMAMBAf8wGgYDVR0RBBMwEYcEfwAAAYIJbG9jYWxo
+        b3N0MAoGCCqGSM49BAMCA0gAMEUCIQCJpI+MgAnUwVRpFi6lBSx05PX4xwN00x1p
+        Okk1IHcB2QIgWtMR+RQ1bDgGrUzAVyyxw80Er76RtXunwb9mFMGxLn4=
+        -----END CERTIFICATE-----
+
+        """
+    private static let key = """
+        -----BEGIN PRIVATE KEY-----
+        MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQghTQQ5TtnxKG/ZBdd
+        aBb3wpeRuHuD8Q2eMNsEdtrLnPKhRANCAAQQaLVOhZIY5NEsH+1DVkDIY1UmnZmB
+        FSfJo6Dv9x0SCSKnj+9Ck4oC9ztoOWgy4F7HwE2kWhLLX7URWjtAlpYo
+        -----END PRIVATE KEY-----
+
+        """
+
+    @Test func whatTravelsIsEncryptedAndTheServerHasToBeTrusted() async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("tls-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let (certificate, key) = (
+            folder.appendingPathComponent("c.pem"), folder.appendingPathComponent("k.pem")
+        )
+        try Self.certificate.write(to: certificate, atomically: true, encoding: .utf8)
+        try Self.key.write(to: key, atomically: true, encoding: .utf8)
+        let settings = ServerSettings(encryption: .init(certificates: certificate.path, key: key.path))
+        try await RunningServer.with(settings: settings) { server async throws in
+            try await server.hub().write([1, 2, 3], to: ServerTests.name)
+            let proxy = CountingProxy()
+            let port = try await proxy.start(to: server.port)
+            let trusting = try server.client(
+                port: port, scheme: "https", settings: HTTPHubSettings(trusted: certificate.path))
+            #expect(try await trusting.text(of: ServerTests.name, at: nil).text == [1, 2, 3])
+            #expect(!proxy.transcript.contains("Bearer"))
+            for try await event in trusting.events(after: 0, epoch: server.hub().epoch) {
+                if case .commit = event { break }
+            }
+            let doubting = try server.client(scheme: "https")
+            let error = await #expect(throws: HubError.self) { _ = try await doubting.documents() }
+            #expect(error?.kind == .unavailable)
+            let plain = try server.client()
+            await #expect(throws: HubError.self) { _ = try await plain.documents() }
+            for client in [trusting, doubting, plain] { await client.close() }
+            try await proxy.stop()
+        }
+    }
+
+    @Test func certificatesThatCantBeReadAreSaidSo() async throws {
+        let settings = ServerSettings(
+            encryption: .init(certificates: "/nowhere/c.pem", key: "/nowhere/k.pem"))
+        let error = await #expect(throws: HubError.self) {
+            try await RunningServer.with(settings: settings) { _ in }
+        }
+        #expect(error?.message.contains("/nowhere/c.pem") == true)
+        #expect(throws: HubError.self) {
+            try HTTPHub(
+                HubAddress("https://h/a"), token: "t", settings: HTTPHubSettings(trusted: "/nowhere/c.pem"))
+        }
+    }
+}
