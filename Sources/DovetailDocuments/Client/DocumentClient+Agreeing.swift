@@ -22,8 +22,9 @@ extension DocumentClient {
                 postpone(document, error.message)
             } catch let error as HubError {
                 switch error.kind {
-                case .unavailable, .busy, .unauthorized, .forbidden: throw error
-                case .notFound, .pruned, .invalid, .refused, .tooLarge, .damaged:
+                case .unavailable, .busy, .unauthorized: throw error
+                // Who may not write may still read the others.
+                case .forbidden, .notFound, .pruned, .invalid, .refused, .tooLarge, .damaged:
                     queue.remove(document)
                     postpone(document, error.message)
                 }
@@ -154,6 +155,7 @@ extension DocumentClient {
 
     /// When all files are gone at once, it is more likely that the folder is.
     private func checkEmptied(_ folder: DocumentFolder) throws {
+        try folder.checkRoot()
         guard !options.mayEmpty, let records = memory?.records.values.filter({ $0.agreed.text != nil }),
             records.count > 2
         else { return }

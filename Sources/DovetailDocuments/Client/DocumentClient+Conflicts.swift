@@ -109,7 +109,8 @@ extension DocumentClient {
 
     /// Carries out what was decided here.
     func carryOutDecisions() throws {
-        for record in memory?.records.values.sorted(by: { $0.document < $1.document }) ?? [] {
+        let records = memory?.records.values.filter { $0.conflict != nil } ?? []
+        for record in records.sorted(by: { $0.document < $1.document }) {
             guard let held = record.conflict, let decision = try memory?.decision(held.id) else { continue }
             do {
                 if decision.theirs == held.theirs {
@@ -131,14 +132,16 @@ extension DocumentClient {
 
     /// Carries out what was decided at the hub.
     func carryOutDecisionsOfHub() async throws {
+        hasDecisions = false
         guard let memory, memory.records.values.contains(where: { $0.conflict != nil }) else { return }
         for decided in try await hub.conflicts() {
             guard let resolution = decided.resolution, let record = self.memory?.records[decided.document],
                 let held = record.conflict, held.id == decided.id
             else { continue }
             do {
-                _ = try carryOut(resolution, record, held, seen: decided)
+                if try !carryOut(resolution, record, held, seen: decided) { hasDecisions = true }
             } catch let error as FileProblem {
+                hasDecisions = true
                 problems[record.document] = error.message
                 tell(.problem(record.document, error.message))
             }

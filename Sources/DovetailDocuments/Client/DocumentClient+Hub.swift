@@ -24,10 +24,7 @@ extension DocumentClient {
     }
 
     private func took(_ listing: SetListing) {
-        if let epoch, epoch != listing.epoch {
-            forgetHub()
-            place = 0
-        }
+        if let epoch, epoch != listing.epoch { forgetHub() }
         epoch = listing.epoch
         place = max(place, listing.place)
         for head in listing.documents {
@@ -74,7 +71,13 @@ extension DocumentClient {
                 followsBase: record.agreed.position == LogPosition(epoch: epoch, sequence: 0),
                 rules: DocumentRules())
         }
-        let rules = try await rules(of: document)
+        // Rules are needed only where both sides changed.
+        if head.rules == nil, head.hash != record.agreed.text,
+            try folder?.hash(of: folder?.path(record.path) ?? "") != record.agreed.text
+        {
+            try await learn()
+        }
+        let rules = heads[document]?.rules ?? DocumentRules()
         let agreed = record.agreed.position
         if agreed.epoch == epoch, agreed.sequence >= head.sequence, let base {
             return HubText(position: agreed, text: base, followsBase: true, rules: rules)
@@ -155,23 +158,18 @@ extension DocumentClient {
         tell(.renewed)
     }
 
-    private func rules(of document: DocumentName) async throws -> DocumentRules {
-        if let rules = heads[document]?.rules { return rules }
-        took(try await hub.documents())
-        return heads[document]?.rules ?? DocumentRules()
-    }
-
     private func noteEpoch(_ new: UInt64) {
         guard let epoch, epoch != new else { return }
+        // Everything is asked anew before the next document.
         forgetHub()
-        self.epoch = new
     }
 
     // MARK: Telling it
 
     /// Reports conflicts, and those that are over.
     func tellHub() async throws {
-        for document in (memory?.records.keys.sorted() ?? []) {
+        let untold = memory?.records.values.filter { $0.conflict?.isReported == false || !$0.settled.isEmpty }
+        for document in (untold ?? []).map(\.document).sorted() {
             if let held = record(of: document).conflict, !held.isReported {
                 try await hub.report(try conflict(of: record(of: document), held))
                 var record = record(of: document)

@@ -30,6 +30,7 @@ extension DocumentClient {
     }
 
     private func makeWatcher() -> any FileWatcher {
+        if let watcher { return watcher }
         #if os(Linux)
             if !options.polls, files is SystemFiles { return InotifyWatcher() }
         #endif
@@ -42,7 +43,8 @@ extension DocumentClient {
         var watcher = watcher
         while true {
             do {
-                for try await hint in watcher.hints(of: source.folder, besides: "\(statePath)/decisions") {
+                for try await hint in watcher.hints(
+                    of: source.folder, deep: source.only == nil, besides: "\(statePath)/decisions") {
                     take(hint)
                 }
             } catch let error as FileProblem {
@@ -84,14 +86,7 @@ extension DocumentClient {
         for (name, file) in scan.files {
             if !reading, let known = seen[name], known == file { continue }
             changed.insert(name)
-            if let record = memory?.records[name], record.path != file.path,
-                try files.facts(of: folder.path(record.path)) == nil
-            {
-                // The same name in another form of Unicode.
-                var moved = record
-                moved.path = file.path
-                try save(moved)
-            }
+            try take(path: file.path, of: name)
         }
         for record in memory?.records.values.map({ $0 }) ?? []
         where scan.files[record.document] == nil && record.agreed.text != nil {
@@ -121,6 +116,7 @@ extension DocumentClient {
                 continue
             }
             let agreed = memory?.records[name]?.agreed.text
+            if text != nil { try take(path: path, of: name) }
             let hash = text.map { TextHash(of: $0) }
             let content = Settling.Content(
                 hash: hash, isEmptied: text?.isEmpty == true && agreed != nil && agreed != hash)
@@ -152,12 +148,13 @@ extension DocumentClient {
             do {
                 if epoch == nil {
                     try await learn()
+                    hasDecisions = true
                     queue.formUnion(heads.keys)
                 }
                 hubIsBack()
                 for try await event in hub.events(after: place, epoch: epoch ?? 0) {
                     backoff.succeed()
-                    try await take(event)
+                    take(event)
                     if epoch == nil { break }
                 }
             } catch let error as HubError {
@@ -169,7 +166,7 @@ extension DocumentClient {
         }
     }
 
-    private func take(_ event: HubEvent) async throws {
+    private func take(_ event: HubEvent) {
         switch event {
         case .commit(let commit):
             note(commit)
@@ -177,9 +174,7 @@ extension DocumentClient {
         case .conflict(let id, let at):
             place = max(place, at)
             guard memory?.records.values.contains(where: { $0.conflict?.id == id }) ?? false else { return }
-            await enter()
-            defer { leave() }
-            try await carryOutDecisionsOfHub()
+            hasDecisions = true
         case .restart:
             forgetHub()
         case .alive: return
@@ -237,6 +232,7 @@ extension DocumentClient {
         }
         guard epoch != nil, now >= retryAt else { return }
         do {
+            if hasDecisions { try await carryOutDecisionsOfHub() }
             try await agreeQueued()
             try await tellHub()
             backoff.succeed()

@@ -17,6 +17,7 @@ public actor DocumentClient {
     let files: any FileSystem
     let clock: any ClientClock
     private let stateFolder: String
+    let watcher: (any FileWatcher)?
     private let observer: @Sendable (ClientNotice) -> Void
 
     var random: any RandomNumberGenerator & Sendable
@@ -42,6 +43,8 @@ public actor DocumentClient {
     var later: [DocumentName: Int64] = [:]
     var seen: [DocumentName: (path: String, facts: FileFacts)] = [:]
     var isWatching = false
+    /// Whether the hub may have decisions that were not carried out.
+    var hasDecisions = false
     /// What was in each file when it was last quiet, or was written by us. Nothing else is taken for an edit while files are watched: it
     /// could be half of one.
     var settled: [DocumentName: TextHash?] = [:]
@@ -95,11 +98,13 @@ public actor DocumentClient {
     /// - Parameters:
     ///   - source: absolute paths.
     ///   - state: a folder for what the client knows; nil: one beside the files. It must not be shared.
+    ///   - watcher: who tells where something happens; nil: the system where it can, else files are looked at now and then.
     ///   - random: what keys and jitter come from.
     ///   - observer: is told what happens, in order; must not wait.
     public init(
         _ source: DocumentSource, hub: any Hub, state: String? = nil, options: Options = Options(),
-        files: any FileSystem = SystemFiles(), clock: any ClientClock = SystemClock(),
+        files: any FileSystem = SystemFiles(), watcher: (any FileWatcher)? = nil,
+        clock: any ClientClock = SystemClock(),
         random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator(),
         observer: @escaping @Sendable (ClientNotice) -> Void = { _ in }
     ) {
@@ -107,6 +112,7 @@ public actor DocumentClient {
         self.hub = hub
         self.options = options
         self.files = files
+        self.watcher = watcher
         self.clock = clock
         self.random = random
         self.observer = observer
@@ -178,6 +184,7 @@ public actor DocumentClient {
 
     func forgetHub() {
         epoch = nil
+        place = 0
         heads = [:]
         arrived = [:]
     }
@@ -199,6 +206,15 @@ public actor DocumentClient {
     }
 
     // MARK: Its memory
+
+    /// The file of a document has its name in another form of Unicode than it had.
+    func take(path: String, of document: DocumentName) throws(FileProblem) {
+        guard let folder, var record = memory?.records[document], record.path != path,
+            try files.facts(of: folder.path(record.path)) == nil
+        else { return }
+        record.path = path
+        try save(record)
+    }
 
     func record(of document: DocumentName) -> DocumentRecord {
         memory?.records[document]

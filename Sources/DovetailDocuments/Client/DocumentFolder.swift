@@ -52,7 +52,7 @@ struct DocumentFolder: Sendable {
     func scan() throws(FileProblem) -> Scan {
         var scan = Scan()
         if let only {
-            guard try files.facts(of: root)?.kind == .folder else { throw gone() }
+            try checkRoot()
             if let facts = try files.facts(of: path(only.path)), facts.kind == .file {
                 scan.files[only.name] = (only.path, facts)
             }
@@ -92,6 +92,12 @@ struct DocumentFolder: Sendable {
         } catch {
             scan.problems[relative] = "\(error); rename it"
         }
+    }
+
+    /// Files that are gone with their folder were not deleted by anyone.
+    /// - Throws: ``FileProblem`` when it is gone.
+    func checkRoot() throws(FileProblem) {
+        guard try files.facts(of: root)?.kind == .folder else { throw gone() }
     }
 
     private func gone() -> FileProblem {

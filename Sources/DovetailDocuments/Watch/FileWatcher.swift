@@ -1,9 +1,11 @@
 /// Says where something happened in a folder. What it says is a hint: files are read before anything is decided.
 public protocol FileWatcher: Sendable {
-    /// What happens in a folder and in those below it, until the stream is dropped.
-    /// - Parameter other: a folder in which only that something happens is told.
+    /// What happens in a folder, until the stream is dropped.
+    /// - Parameters:
+    ///   - deep: also in those below it.
+    ///   - other: a folder in which only that something happens is told.
     /// - Throws: ``FileProblem`` from the stream when it can't watch; then it has to be looked at now and then.
-    func hints(of folder: String, besides other: String) -> AsyncThrowingStream<FileHint, any Error>
+    func hints(of folder: String, deep: Bool, besides other: String) -> AsyncThrowingStream<FileHint, any Error>
 }
 
 /// Where something happened.

@@ -5,12 +5,12 @@
     public struct InotifyWatcher: FileWatcher {
         public init() {}
 
-        public func hints(of folder: String, besides other: String) -> AsyncThrowingStream<
+        public func hints(of folder: String, deep: Bool, besides other: String) -> AsyncThrowingStream<
             FileHint, any Error
         > {
             AsyncThrowingStream { continuation in
                 do throws(FileProblem) {
-                    let watch = try InotifyWatch(folder, other) { continuation.yield($0) }
+                    let watch = try InotifyWatch(folder, deep, other) { continuation.yield($0) }
                     continuation.onTermination = { _ in watch.stop() }
                     watch.start { continuation.finish(throwing: $0) }
                 } catch {
@@ -30,7 +30,7 @@
         private let stopped: Int32
         private let stopper: Int32
         private let root: String
-        private let other: String
+        private let deep: Bool
         private let tell: @Sendable (FileHint) -> Void
         /// From the root; nil: the other folder.
         private var folders: [Int32: String?] = [:]
@@ -40,10 +40,10 @@
                 | IN_DELETE_SELF | IN_MOVE_SELF)
 
         init(
-            _ root: String, _ other: String, tell: @escaping @Sendable (FileHint) -> Void
+            _ root: String, _ deep: Bool, _ other: String, tell: @escaping @Sendable (FileHint) -> Void
         ) throws(FileProblem) {
             self.root = root
-            self.other = other
+            self.deep = deep
             self.tell = tell
             events = inotify_init1(Int32(IN_CLOEXEC) | Int32(IN_NONBLOCK))
             var ends: [Int32] = [-1, -1]
@@ -99,7 +99,7 @@
                 throw Self.problem(path)
             }
             folders[watch] = folder
-            guard let entries = try? SystemFiles().entries(of: path) else { return }
+            guard deep, let entries = try? SystemFiles().entries(of: path) else { return }
             for entry in entries where !IgnoredNames.ignores(entry.name) {
                 let inner = folder.isEmpty ? entry.name : "\(folder)/\(entry.name)"
                 switch entry.facts.kind {
@@ -162,7 +162,7 @@
             guard let name, !name.isEmpty, !IgnoredNames.ignores(name) else { return }
             let path = folder.isEmpty ? name : "\(folder)/\(name)"
             if has(Int(IN_ISDIR)) {
-                if has(Int(IN_CREATE)) || has(Int(IN_MOVED_TO)) { try add(path, telling: true) }
+                if deep, has(Int(IN_CREATE)) || has(Int(IN_MOVED_TO)) { try add(path, telling: true) }
                 return
             }
             tell(.changed(path, isOpen: has(Int(IN_MODIFY)) || has(Int(IN_CREATE))))

@@ -10,14 +10,14 @@ public struct PollingWatcher: FileWatcher {
         self.interval = interval
     }
 
-    public func hints(of folder: String, besides other: String) -> AsyncThrowingStream<FileHint, any Error> {
+    public func hints(of folder: String, deep: Bool, besides other: String) -> AsyncThrowingStream<FileHint, any Error> {
         AsyncThrowingStream { continuation in
             let task = Task {
                 var known: [String: FileFacts]?
                 var decisions: Set<FileEntry>?
                 while !Task.isCancelled {
                     do throws(FileProblem) {
-                        let found = try look(folder)
+                        let found = try look(folder, deep)
                         for hint in Self.hints(from: known, to: found) { continuation.yield(hint) }
                         known = found
                         let decided = Set((try? files.entries(of: other)) ?? [])
@@ -41,7 +41,7 @@ public struct PollingWatcher: FileWatcher {
         return (changed + gone).sorted().map { .changed($0, isOpen: false) }
     }
 
-    private func look(_ root: String) throws(FileProblem) -> [String: FileFacts] {
+    private func look(_ root: String, _ deep: Bool) throws(FileProblem) -> [String: FileFacts] {
         var found: [String: FileFacts] = [:]
         var open = [""]
         while let folder = open.popLast() {
@@ -49,7 +49,7 @@ public struct PollingWatcher: FileWatcher {
             where !IgnoredNames.ignores(entry.name) {
                 let path = folder.isEmpty ? entry.name : "\(folder)/\(entry.name)"
                 switch entry.facts.kind {
-                case .folder: open.append(path)
+                case .folder: if deep { open.append(path) }
                 case .file: found[path] = entry.facts
                 case .other: continue
                 }

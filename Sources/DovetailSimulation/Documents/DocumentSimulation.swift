@@ -189,8 +189,10 @@ private final class DocumentUser: Sendable {
         _ number: Int, _ seed: UInt64, _ start: Int, _ files: MemoryFiles, _ network: FlakyHub,
         _ clock: SimulatedClock, _ story: Story
     ) -> DocumentClient {
-        DocumentClient(
-            .folder("/home"), hub: network, files: files, clock: clock,
+        var options = DocumentClient.Options()
+        if number == 4 { options.conflicts = .marks }
+        return DocumentClient(
+            .folder("/home"), hub: network, options: options, files: files, clock: clock,
             random: SplitMix64(seed: seed, stream: "client \(number)", start)
         ) { notice in
             if case .conflict = notice { story.conflict() }
@@ -250,7 +252,7 @@ private final class DocumentUser: Sendable {
             case 0: disk.crash(after: random.below(30))
             case 1: network.set(isAway: random.chance(500))
             case 2: clock.jump(by: Int64(random.below(2_000_000_000)) * 1000 - 1_000_000_000_000)
-            case 3: try? await decide(random.pick(of: .mine, .theirs, .both))
+            case 3: try? await decide(random.pick(of: .mine, .theirs, .both), onPage: random.chance(400))
             case 4: disk.fill(random.chance(200))
             default: try? await client.synchronize()
             }
@@ -270,12 +272,17 @@ private final class DocumentUser: Sendable {
         }
     }
 
-    private func decide(_ resolution: DocumentConflict.Resolution) async throws {
-        guard let conflict = try await client.conflicts().first else { return }
-        story.add("user \(number) decides \(conflict.document): \(resolution)")
+    private func decide(_ resolution: DocumentConflict.Resolution, onPage: Bool = false) async throws {
+        let all = try await onPage ? network.conflicts() : client.conflicts()
+        guard let conflict = all.first(where: { $0.resolution == nil }) else { return }
+        story.add("user \(number) decides \(conflict.document)\(onPage ? " on the page" : ""): \(resolution)")
         // Who decides for one side gives up the lines of the other.
         if resolution == .mine { story.deleted(lines(conflict.theirs).subtracting(lines(conflict.mine))) }
-        try await client.resolve(conflict.document, as: resolution)
+        if onPage {
+            try await network.resolve(conflict.id, as: resolution)
+        } else {
+            try await client.resolve(conflict.document, as: resolution)
+        }
     }
 
     func calmDown() async {

@@ -26,13 +26,14 @@ final class Place: Sendable {
 
     /// A client as it starts anew.
     func client(
-        files: any FileSystem = SystemFiles(), clock: (any ClientClock)? = nil, file: String? = nil
+        files: any FileSystem = SystemFiles(), watcher: (any FileWatcher)? = nil,
+        clock: (any ClientClock)? = nil, file: String? = nil
     ) -> DocumentClient {
         let notices = notices
         return DocumentClient(
             file.map { .file("\(folder)/\($0)") } ?? .folder(folder), hub: network, options: options,
             files: files,
-            clock: clock ?? self.clock
+            watcher: watcher, clock: clock ?? self.clock
         ) { notices.add($0) }
     }
 
