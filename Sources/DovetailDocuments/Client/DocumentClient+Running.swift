@@ -44,7 +44,8 @@ extension DocumentClient {
         while true {
             do {
                 for try await hint in watcher.hints(
-                    of: source.folder, deep: source.only == nil, besides: "\(statePath)/decisions") {
+                    of: source.folder, deep: source.only == nil, besides: "\(statePath)/decisions")
+                {
                     take(hint)
                 }
             } catch let error as FileProblem {

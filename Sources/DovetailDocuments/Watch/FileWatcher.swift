@@ -5,7 +5,9 @@ public protocol FileWatcher: Sendable {
     ///   - deep: also in those below it.
     ///   - other: a folder in which only that something happens is told.
     /// - Throws: ``FileProblem`` from the stream when it can't watch; then it has to be looked at now and then.
-    func hints(of folder: String, deep: Bool, besides other: String) -> AsyncThrowingStream<FileHint, any Error>
+    func hints(of folder: String, deep: Bool, besides other: String) -> AsyncThrowingStream<
+        FileHint, any Error
+    >
 }
 
 /// Where something happened.

@@ -10,7 +10,9 @@ public struct PollingWatcher: FileWatcher {
         self.interval = interval
     }
 
-    public func hints(of folder: String, deep: Bool, besides other: String) -> AsyncThrowingStream<FileHint, any Error> {
+    public func hints(of folder: String, deep: Bool, besides other: String) -> AsyncThrowingStream<
+        FileHint, any Error
+    > {
         AsyncThrowingStream { continuation in
             let task = Task {
                 var known: [String: FileFacts]?

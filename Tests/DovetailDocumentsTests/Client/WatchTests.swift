@@ -24,12 +24,13 @@ struct WatchTests {
         return try await watching(place) { try await work(hub, place) }
     }
 
-    private func watching<Result: Sendable>(_ place: Place, _ work: () async throws -> Result) async throws
-        -> Result
-    {
-        let client = place.client(clock: SystemClock())
+    private func watching<Result: Sendable>(
+        _ place: Place, by watcher: (any FileWatcher)? = nil, file: String? = nil,
+        _ work: () async throws -> Result
+    ) async throws -> Result {
+        let client = place.client(watcher: watcher, clock: SystemClock(), file: file)
         let task = Task { try await client.run() }
-        // The first look at the files is over when a second one has the lock no more for itself.
+        // Time for the first look at the files.
         try await Task.sleep(for: .milliseconds(300))
         do {
             let result = try await work()
@@ -140,7 +141,56 @@ struct WatchTests {
         }
     }
 
-    @Test("D09: finds everything after more changes than the system's queue holds")
+    @Test("D09: looks through everything when the system's queue has run over")
+    func overflow() async throws {
+        let (hub, place) = try await agreed(options: Self.options)
+        let watcher = ToldWatcher()
+        try await watching(place, by: watcher) {
+            try shell("echo x >> doc.txt; echo y > new.txt", in: place)
+            try await Task.sleep(for: .milliseconds(500))
+            #expect(await hub.string() == base)
+            watcher.tell(.overflow)
+            try await until("the change is found") { await hub.string() == base + "x\n" }
+            try await until("the new file is found") { await hub.string(name("new.txt")) == "y\n" }
+        }
+    }
+
+    @Test("a single file is watched, and nothing else")
+    func single() async throws {
+        let hub = SimulatedHub()
+        let place = try Place(hub, options: Self.options)
+        try place.put(base)
+        try place.put("x\n", "sub/beside.txt")
+        try await watching(place, file: "doc.txt") {
+            try await until("it is there") { await hub.string() == base }
+            try shell("echo x >> doc.txt; echo y >> sub/beside.txt; echo z > other.txt", in: place)
+            try await until("it is pushed") { await hub.string() == base + "x\n" }
+            try await hub.edit(base + "y\n")
+            try await until("it is taken") { place.text() == base + "y\n" }
+            #expect(await hub.documentNames == [doc])
+        }
+    }
+
+    @Test("a folder that disappears deletes nothing at the hub")
+    func folderGone() async throws {
+        let (hub, outer) = try await agreed(options: Self.options)
+        try FileManager.default.createDirectory(
+            atPath: "\(outer.folder)/inner", withIntermediateDirectories: true)
+        let client = DocumentClient(
+            .folder("\(outer.folder)/inner"), hub: hub, state: "\(outer.folder)/.dovetail/inner",
+            options: Self.options)
+        let task = Task { try await client.run() }
+        try await until("it is taken") { outer.text("inner/doc.txt") == base }
+        try shell("mv inner away", in: outer)
+        try await Task.sleep(for: .milliseconds(1500))
+        #expect(await hub.string() == base)
+        try shell("echo x >> away/doc.txt; mv away inner", in: outer)
+        try await until("it goes on") { await hub.string() == base + "x\n" }
+        task.cancel()
+        try await task.value
+    }
+
+    @Test("D09: finds many new files")
     func many() async throws {
         try await watched { hub, place in
             try shell("i=0; while [ $i -lt 300 ]; do echo $i > f$i.txt; i=$((i+1)); done", in: place)
@@ -261,5 +311,16 @@ struct WatchTests {
                 #expect(best < .milliseconds(300))
             }
         }
+    }
+}
+
+/// Tells only what it is told.
+private final class ToldWatcher: FileWatcher {
+    private let (stream, continuation) = AsyncThrowingStream<FileHint, any Error>.makeStream()
+    func tell(_ hint: FileHint) { continuation.yield(hint) }
+    func hints(of folder: String, deep: Bool, besides other: String) -> AsyncThrowingStream<
+        FileHint, any Error
+    > {
+        stream
     }
 }
