@@ -258,13 +258,13 @@ let package = Package(
         .testTarget(
             name: "DovetailHubTests",
             dependencies: [
-                "Dovetail", "DovetailDocuments", "DovetailHub", "DovetailTestHub", "DovetailTestPostgres",
-                "BrowserSupport",
+                "Dovetail", "DovetailDocuments", "DovetailHub", "DovetailTestCommitter", "DovetailTestHub",
+                "DovetailTestPostgres", "BrowserSupport",
             ],
             swiftSettings: strict),
         .executableTarget(
-            name: "DovetailTestHub", dependencies: ["Dovetail", "DovetailDocuments", "DovetailHub"],
-            path: "Tests/Support/DovetailTestHub", swiftSettings: strict),
+            name: "DovetailTestCommitter", dependencies: ["Dovetail", "DovetailDocuments", "DovetailHub"],
+            path: "Tests/Support/DovetailTestCommitter", swiftSettings: strict),
         .testTarget(
             name: "DovetailProgramsTests",
             dependencies: [

@@ -79,7 +79,7 @@ import Testing
 
     @Test(arguments: [
         ("http://127.0.0.1:8030/notes", "http://127.0.0.1:8030", "notes"),
-        ("https://hub.example/my%20notes", "https://hub.example", "my notes"),
+        ("https://hub.example/my-notes", "https://hub.example", "my-notes"),
         ("http://[::1]:80/a/", "http://[::1]:80", "a"),
     ]) func addressesNameAServerAndASet(_ text: String, _ server: String, _ set: String) throws {
         let address = try HubAddress(text)

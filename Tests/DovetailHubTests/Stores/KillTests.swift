@@ -58,7 +58,7 @@ struct KillTests {
     private func builtHub() throws -> URL {
         let test = try #require(Bundle.main.executableURL ?? URL(string: CommandLine.arguments[0]))
         let folders = sequence(first: test.deletingLastPathComponent()) { $0.deletingLastPathComponent() }
-        let places = folders.prefix(4).map { $0.appendingPathComponent("DovetailTestHub") }
+        let places = folders.prefix(4).map { $0.appendingPathComponent("DovetailTestCommitter") }
         return try #require(places.first { FileManager.default.isExecutableFile(atPath: $0.path) })
     }
 }
