@@ -179,7 +179,7 @@ struct HubLogTests {
         #expect(try await hub.verify().damages.isEmpty)
     }
 
-    @Test("has no hole for a client that pages while it is pruned (G03)")
+    @Test("has no hole for a client that pages while it is pruned (G03)", .timeLimit(.minutes(1)))
     func pagingWhilePruning() async throws {
         let clock = StillClock()
         let world = HubWorld(Self.pruned, clock: clock.clock)
