@@ -104,12 +104,12 @@ import Testing
             try await browser.click("#documents button:not([data-document='shopping/list.txt'])")
             try await browser.wait("document.querySelectorAll('.commit').length === 1")
             try await browser.click(".commit summary")
-            try await browser.wait("document.querySelector('.diff .line')")
+            try await browser.wait("document.querySelector('.commit .diff .line')")
             #expect(
                 try await browser.evaluate(
                     "return document.querySelectorAll('img, script:not([src]), b, svg').length") == 0)
             let shown: String = try await browser.evaluate(
-                "return document.querySelector('.diff').textContent")
+                "return document.querySelector('.commit .diff').textContent")
             #expect(shown.contains("<script>alert(1)</script>"))
             #expect(shown.contains("‹202e›evil‹0007›"))
             try keep(try await browser.screenshot(), "hub-hostile.png")
