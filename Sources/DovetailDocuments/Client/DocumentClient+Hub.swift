@@ -33,13 +33,14 @@ extension DocumentClient {
                 heads[head.document]?.rules = head.rules
                 continue
             }
+            // The events after this listing's place don't tell of it.
+            if heads[head.document]?.sequence != head.sequence { queue.insert(head.document) }
             heads[head.document] = KnownHead(sequence: head.sequence, hash: head.hash, rules: head.rules)
         }
     }
 
-    /// A commit that the hub told of.
+    /// A commit that the hub told of, in an event or in an answer. Only events are in the order of places.
     func note(_ commit: Commit) {
-        place = max(place, commit.place)
         noteHead(commit.document, commit.sequence, commit.result)
         if let last = arrived[commit.document]?.last, last.sequence + 1 == commit.sequence {
             arrived[commit.document]?.append(commit)

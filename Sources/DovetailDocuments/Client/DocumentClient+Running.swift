@@ -171,6 +171,7 @@ extension DocumentClient {
         switch event {
         case .commit(let commit):
             note(commit)
+            place = max(place, commit.place)
             queue.insert(commit.document)
         case .conflict(let id, let at):
             place = max(place, at)

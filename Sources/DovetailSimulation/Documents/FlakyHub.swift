@@ -19,6 +19,8 @@ package final class FlakyHub: Hub {
         var faults: Faults
         var random: SplitMix64
         var isAway = false
+        var isSilent = false
+        var silent: [AsyncThrowingStream<HubEvent, any Error>.Continuation] = []
         /// Requests until an answer is lost; nil: none is.
         var losesAnswerAfter: Int?
         var acknowledged: [CommitKey: DocumentName] = [:]
@@ -36,6 +38,15 @@ package final class FlakyHub: Hub {
     package func set(_ faults: Faults) { state.withLock { $0.faults = faults } }
     /// Whether nobody can be reached.
     package func set(isAway: Bool) { state.withLock { $0.isAway = isAway } }
+    /// Whether events don't come through, though the connections stand; these break when it is over.
+    package func set(isSilent: Bool) {
+        let broken = state.withLock { state in
+            state.isSilent = isSilent
+            defer { if !isSilent { state.silent = [] } }
+            return isSilent ? [] : state.silent
+        }
+        for stream in broken { stream.finish(throwing: HubError(.unavailable, "the connection broke")) }
+    }
     /// The hub dies between a commit and its answer.
     package func loseAnswer(after requests: Int) { state.withLock { $0.losesAnswerAfter = requests } }
 
@@ -103,6 +114,9 @@ package final class FlakyHub: Hub {
             return AsyncThrowingStream {
                 $0.finish(throwing: HubError(.unavailable, "the hub can't be reached"))
             }
+        }
+        if state.withLock({ $0.isSilent }) {
+            return AsyncThrowingStream { continuation in state.withLock { $0.silent.append(continuation) } }
         }
         return inner.events(after: place, epoch: epoch)
     }
