@@ -2,8 +2,8 @@ import Dovetail
 
 /// One document: what it is here, what it is at the hub, and what follows.
 extension DocumentClient {
-    /// How often a document is tried again at once when others were faster.
-    private static let tries = 12
+    /// How often a document is looked at at once when others were faster; each time takes two, a merge and a push.
+    private static let tries = 24
 
     /// Brings the waiting documents into agreement. What is wrong with one is told and holds up no other.
     /// - Throws: ``HubError`` when the hub is away; what waits goes on waiting.
@@ -50,7 +50,7 @@ extension DocumentClient {
         for attempt in 0..<Self.tries {
             if attempt > 1 {
                 // Others are faster, again: not all at once.
-                let bound = UInt64(5_000) << UInt64(min(attempt, 6))
+                let bound = UInt64(5_000) << UInt64(min(attempt / 2, 6))
                 try await clock.sleep(until: clock.now + Int64(random.next(upperBound: bound)))
             }
             if try await agreeOnce(document, folder) { return }

@@ -2,6 +2,7 @@ import Dovetail
 import DovetailDocuments
 import DovetailSimulation
 import Foundation
+import Synchronization
 import Testing
 
 @Suite("A client")
@@ -144,6 +145,29 @@ struct CaseTests {
         #expect(zip(log, log.dropFirst()).allSatisfy { $0.result == $1.parent })
         let all = "l1\nclient 0\nl3\nl4\nclient 1\nl6\nl7\nclient 2\nl9\n"
         #expect(places.map { $0.text() } == [all, all, all])
+    }
+
+    @Test(
+        "B14: comes through on a busy document, with so many tries at once and the rest later",
+        arguments: [8, 30])
+    func busy(times: Int) async throws {
+        let (hub, place) = try await agreed()
+        try place.put("l1\nl2\nl3\nl4\nC5\n")
+        let counter = Counter()
+        let busy = BeforePush(hub, times: times) {
+            try await hub.edit("S\(counter.next())\nl2\nl3\nl4\nl5\n")
+        }
+        let client = DocumentClient(.folder(place.folder), hub: busy, clock: place.clock)
+        try await client.synchronize()
+        if times > 12 {
+            #expect(
+                await client.problemsByDocument()[doc]?.contains("changed by others all the time") == true)
+            #expect(counter.next() < 14)
+            for _ in 0..<4 { try await client.synchronize() }
+        }
+        #expect(await hub.string()?.hasSuffix("l2\nl3\nl4\nC5\n") == true)
+        #expect(await client.problemsByDocument().isEmpty)
+        #expect(place.text() == (await hub.string()))
     }
 
     @Test("B15: sends what was saved during a push with the next one")
@@ -448,24 +472,38 @@ struct CaseTests {
     }
 }
 
-/// Lets something happen just before a push reaches the hub, once.
+private final class Counter: Sendable {
+    private let count = Mutex(0)
+    func next() -> Int {
+        count.withLock { count in
+            count += 1
+            return count
+        }
+    }
+}
+
+/// Lets something happen just before a push reaches the hub, once or several times.
 final class BeforePush: Hub {
     private let inner: any Hub
-    private let action: Once
+    private let action: Action
 
-    private actor Once {
-        private var action: (@Sendable () throws -> Void)?
-        init(_ action: @escaping @Sendable () throws -> Void) { self.action = action }
-        func run() throws {
-            let action = action
-            self.action = nil
-            try action?()
+    private actor Action {
+        private let action: @Sendable () async throws -> Void
+        private var left: Int
+        init(_ times: Int, _ action: @escaping @Sendable () async throws -> Void) {
+            left = times
+            self.action = action
+        }
+        func run() async throws {
+            guard left > 0 else { return }
+            left -= 1
+            try await action()
         }
     }
 
-    init(_ inner: any Hub, _ action: @escaping @Sendable () throws -> Void) {
+    init(_ inner: any Hub, times: Int = 1, _ action: @escaping @Sendable () async throws -> Void) {
         self.inner = inner
-        self.action = Once(action)
+        self.action = Action(times, action)
     }
 
     var name: String { inner.name }
