@@ -249,6 +249,23 @@ import Testing
         }
     }
 
+    @Test func aRevokedTokenEndsAStreamBeforeItSaysMore() async throws {
+        var limits = ServerLimits()
+        limits.trust = .zero
+        try await RunningServer.with(limits: limits) { server async throws in
+            let (hub, far) = (server.hub(), try server.client())
+            let error = await #expect(throws: HubError.self) {
+                for try await event in far.events(after: 0, epoch: hub.epoch) {
+                    #expect(event == .alive)
+                    server.tokens.withLock { $0["write"]?.revoked = 1 }
+                    try await hub.write(text("secret\n"), to: Self.name)
+                }
+            }
+            #expect(error?.kind == .unauthorized)
+            await far.close()
+        }
+    }
+
     @Test func aTokenStandsInNoMessage() async throws {
         let far = try HTTPHub(HubAddress("http://127.0.0.1:1/notes"), token: "hush-hush")
         do { _ = try await far.documents() } catch { #expect(!"\(error)".contains("hush")) }

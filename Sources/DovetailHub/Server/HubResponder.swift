@@ -45,7 +45,8 @@ struct HubResponder: Sendable {
                     // Who reconnects by the rules of server-sent events says where they were in this way.
                     let last = request.head.headerFields[.lastEventID].flatMap { Int64($0) }
                     return try await stream(
-                        hub.events(after: max(last ?? after, 0), epoch: epoch), of: set, to: channel)
+                        hub.events(after: max(last ?? after, 0), epoch: epoch), of: set, to: channel
+                    ) { try await bearer(of: request.head) != nil }
                 }
                 answer = try await self.answer(operation, of: hub, request, channel)
             }
@@ -67,12 +68,11 @@ struct HubResponder: Sendable {
     private func token(
         of request: Request, for set: String, _ operation: Endpoint.Operation, _ channel: any Channel
     ) async throws -> HubToken {
-        guard let token = try await bearer(of: request) else {
+        guard let token = try await bearer(of: request.head) else {
             if let wait = strangers.take(channel.remoteAddress?.ipAddress ?? "") {
                 throw HubError(.busy, "too many requests without a valid token", retryAfter: wait)
             }
-            throw HubError(
-                .unauthorized, "the token is missing, wrong or revoked: ask the hub's owner for one")
+            throw Self.notLetIn
         }
         if let wait = rate.take(token.name) {
             throw HubError(
@@ -88,8 +88,11 @@ struct HubResponder: Sendable {
         return token
     }
 
-    private func bearer(of request: Request) async throws -> HubToken? {
-        guard let header = request.head.headerFields[.authorization] else { return nil }
+    private static let notLetIn = HubError(
+        .unauthorized, "the token is missing, wrong or revoked: ask the hub's owner for one")
+
+    private func bearer(of head: HTTPRequest) async throws -> HubToken? {
+        guard let header = head.headerFields[.authorization] else { return nil }
         let parts = header.split(separator: " ", maxSplits: 1)
         guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
         guard let token = try await check(String(parts[1])), token.revoked == nil else { return nil }
@@ -224,17 +227,23 @@ struct HubResponder: Sendable {
     /// Sends events as they come. Each is sent before the next one is taken, so that a slow client makes the hub wait, and nothing
     /// piles up here.
     private func stream(
-        _ events: AsyncThrowingStream<HubEvent, any Error>, of set: String, to channel: any Channel
+        _ events: AsyncThrowingStream<HubEvent, any Error>, of set: String, to channel: any Channel,
+        whileTrue isLetIn: @escaping @Sendable () async throws -> Bool
     ) async throws {
         let head = HTTPResponse(
             status: .ok,
             headerFields: [.contentType: EventStream.contentType, .cacheControl: "no-store"])
-        let written = written
+        let (written, trust) = (written, limits.trust)
         channel.write(HTTPResponsePart.head(head), promise: nil)
         try await channel.writeAndFlush(HTTPResponsePart.body(ByteBuffer(string: EventStream.beat))).get()
         do {
             try await waiting(on: channel) {
+                var asked = ContinuousClock.now
                 for try await event in events {
+                    if asked.duration(to: .now) >= trust {
+                        guard try await isLetIn() else { throw HubResponder.notLetIn }
+                        asked = .now
+                    }
                     try await channel.writeAndFlush(
                         HTTPResponsePart.body(written.buffer(of: event, in: set))
                     ).get()

@@ -12,6 +12,8 @@ public struct ServerLimits: Sendable, Hashable {
     public var strangers: Rate
     /// After which time without a word idle clients get a sign of life.
     public var heartbeat: Duration
+    /// How long a token that was good is taken for good within a stream of events.
+    public var trust: Duration
     /// How long a client may not take anything of what it was sent.
     public var slowness: Duration
     /// How long a request may take to arrive.
@@ -33,7 +35,7 @@ public struct ServerLimits: Sendable, Hashable {
     public init(
         largestText: Int = 64 << 20, bytesInFlight: Int = 256 << 20, connections: Int = 8_192,
         rate: Rate = Rate(perSecond: 100, burst: 1_000), strangers: Rate = Rate(perSecond: 2, burst: 60),
-        heartbeat: Duration = .seconds(28), slowness: Duration = .seconds(30),
+        heartbeat: Duration = .seconds(28), trust: Duration = .seconds(10), slowness: Duration = .seconds(30),
         arrival: Duration = .seconds(120),
         idleness: Duration = .seconds(180)
     ) {
@@ -43,6 +45,7 @@ public struct ServerLimits: Sendable, Hashable {
         self.rate = rate
         self.strangers = strangers
         self.heartbeat = heartbeat
+        self.trust = trust
         self.slowness = slowness
         self.arrival = arrival
         self.idleness = idleness
