@@ -115,6 +115,7 @@ let package = Package(
             ],
             resources: [
                 .embedInCode("Page/Assets/hub.html"), .embedInCode("Page/Assets/hub.css"),
+                .embedInCode("Page/Assets/compare.js"),
                 .embedInCode("Page/Assets/hub.js"),
             ],
             swiftSettings: strict),

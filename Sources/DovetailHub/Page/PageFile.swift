@@ -12,7 +12,8 @@ enum PageFile: String, Sendable, Hashable {
         switch self {
         case .page: ("text/html; charset=utf-8", PackageResources.hub_html)
         case .style: ("text/css; charset=utf-8", PackageResources.hub_css)
-        case .script: ("text/javascript; charset=utf-8", PackageResources.hub_js)
+        case .script:
+            ("text/javascript; charset=utf-8", PackageResources.compare_js + PackageResources.hub_js)
         }
     }
 
