@@ -67,6 +67,32 @@ struct FileTests {
         #expect(deaths > 10)
     }
 
+    @Test("D13: killed at any write, what was written is known: marks are never put around marks")
+    func killedAmongMarks() async throws {
+        var options = DocumentClient.Options()
+        options.conflicts = .marks
+        for change in 0..<200 {
+            let (hub, disk) = (SimulatedHub(), MemoryDisk())
+            disk.put(Array(base.utf8), "/home/doc.txt")
+            func client(_ files: MemoryFiles) -> DocumentClient {
+                DocumentClient(
+                    .folder("/home"), hub: hub, options: options, files: files, clock: SimulatedClock())
+            }
+            try await client(disk.handle()).synchronize()
+            try await hub.edit("l1\nl2\nS3\nl4\nl5\n")
+            disk.put(Array("l1\nl2\nC3\nl4\nl5\n".utf8), "/home/doc.txt")
+            let files = disk.handle()
+            disk.crash(after: change)
+            try? await client(files).synchronize()
+            disk.crash(after: nil)
+            try await client(disk.handle()).synchronize()
+            let text = String(decoding: disk.text("/home/doc.txt") ?? [], as: UTF8.self)
+            #expect(text.split(separator: "\n").filter { $0.hasPrefix("<") }.count == 1, "change \(change)")
+            #expect(text.split(separator: "\n").count == 9, "change \(change)")
+            guard files.isDead else { break }
+        }
+    }
+
     @Test("D15: a read-only file is told, and written when it may be")
     func readOnly() async throws {
         let (hub, place) = try await agreed()
