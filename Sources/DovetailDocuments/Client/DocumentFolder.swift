@@ -181,7 +181,16 @@ struct DocumentFolder: Sendable {
         }
         try files.makeFolder(SystemFiles.folder(of: path))
         try files.remove(draft)
-        try files.create(draft, with: text, mode: facts?.mode)
+        // Under its name a draft is whole: half of one could be just the old text, and look as if it had been exchanged.
+        let part = "\(draft).part"
+        try files.remove(part)
+        do throws(FileProblem) {
+            try files.create(part, with: text, mode: facts?.mode)
+            try files.rename(part, to: draft)
+        } catch {
+            try? files.remove(part)
+            throw error
+        }
         do throws(FileProblem) {
             guard let old else {
                 if try files.renameNew(draft, to: path) { return .written }

@@ -8,7 +8,9 @@ public actor MemoryCommitStore: CommitStore {
         /// Those with sequences in a range. Sequences grow by one, except where a test took one out.
         func commits(_ sequences: ClosedRange<Int64>) -> ArraySlice<Commit> {
             let first = place(of: sequences.lowerBound)
-            return commits[first..<max(first, place(of: sequences.upperBound + 1))]
+            // The last one may be the largest number there is.
+            let (end, isBeyond) = sequences.upperBound.addingReportingOverflow(1)
+            return commits[first..<max(first, isBeyond ? commits.count : place(of: end))]
         }
 
         /// Of the first commit with at least this sequence.

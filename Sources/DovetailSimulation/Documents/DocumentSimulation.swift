@@ -28,7 +28,8 @@ package struct DocumentSimulation {
 /// Everything in one simulation.
 private final class DocumentWorld: Sendable {
     private let seed: UInt64
-    private let hub = SimulatedHub(epoch: 7)
+    private let hub: MortalHub
+    private let hubClock = SimulatedClock()
     private let users: [DocumentUser]
     private let story = Story()
     private let names: [DocumentName]
@@ -36,23 +37,29 @@ private final class DocumentWorld: Sendable {
     init(seed: UInt64) {
         self.seed = seed
         names = ["a.txt", "notes/b.txt"].compactMap { try? DocumentName($0) }
-        let (hub, story, names) = (hub, story, names)
+        var random = SplitMix64(seed: seed, stream: "rules")
+        var entries: [RuleBook.Entry] = []
+        for name in names {
+            let merge: DocumentRules.Merge = random.pick(of: .lines, .lines, .words, .append)
+            entries.append(RuleBook.Entry(pattern: name.text, rules: DocumentRules(merge: merge)))
+            story.add("\(name) is merged by \(merge)")
+        }
+        let clock = hubClock
+        let hub = MortalHub(rules: RuleBook(entries)) { clock.date }
+        self.hub = hub
+        let (story, names) = (story, names)
         users = (0..<5).map { DocumentUser(number: $0, seed: seed, hub: hub, story: story, names: names) }
     }
 
     func play() async -> DocumentSimulation.Outcome {
-        var random = SplitMix64(seed: seed, stream: "world")
-        for name in names {
-            let merge: DocumentRules.Merge = random.pick(of: .lines, .lines, .words, .append)
-            await hub.set(DocumentRules(merge: merge), of: name)
-            story.add("\(name) is merged by \(merge)")
-        }
         await withTaskGroup(of: Void.self) { group in
             for user in users {
                 group.addTask { await user.edit() }
                 group.addTask { await user.keepInAgreement() }
             }
+            group.addTask { await self.tormentHub() }
         }
+        if hub.isDead { hub.restart() }
         story.add("— quiet —")
         for user in users { await user.calmDown() }
         var violations: [String] = []
@@ -67,20 +74,51 @@ private final class DocumentWorld: Sendable {
             }
             if isQuiet, round > 2 { break }
         }
-        violations += await check()
+        do {
+            violations += try await check()
+        } catch {
+            violations.append("the hub can't be looked at: \(error)")
+        }
         return DocumentSimulation.Outcome(
-            violations: violations, story: story.lines, commits: Int(await hub.place),
+            violations: violations, story: story.lines, commits: await countCommits(),
             conflicts: story.conflicts,
             crashes: story.crashes)
     }
 
-    private func check() async -> [String] {
-        var violations: [String] = []
+    private func countCommits() async -> Int {
+        var count = 0
+        for name in names { count += (try? await hub.log(of: name).count) ?? 0 }
+        return count
+    }
+
+    /// The hub dies at writes, and starts again after a while; its clock jumps.
+    private func tormentHub() async {
+        var random = SplitMix64(seed: seed, stream: "hub")
+        while users.contains(where: \.isEditing) {
+            await SeededScheduler.pause()
+            if hub.isDead {
+                guard random.chance(200) else { continue }
+                story.crash()
+                story.add("the hub starts again")
+                hub.restart()
+            } else if random.chance(12) {
+                hub.die(after: random.below(6), isDone: random.chance(500))
+            }
+            if random.chance(20) {
+                hubClock.jump(by: Int64(random.below(2_000_000_000)) * 1000 - 1_000_000_000_000)
+            }
+        }
+        // It would die of the next write otherwise.
+        hub.restart()
+    }
+
+    private func check() async throws -> [String] {
+        var violations = try await hub.damages()
         // Every acknowledged commit is in the log exactly once, and the log is one chain.
         var counts: [CommitKey: Int] = [:]
         for name in names {
             var parent: TextHash?
-            for (index, commit) in await hub.log(of: name).enumerated() {
+            for (index, commit) in try await hub.log(of: name).enumerated() {
                 counts[commit.key, default: 0] += 1
                 if commit.sequence != Int64(index + 1) || commit.parent != parent {
                     violations.append("commit \(index + 1) of \(name) does not follow the one before it")
@@ -99,7 +137,7 @@ private final class DocumentWorld: Sendable {
         }
         // All clients converge.
         for name in names {
-            let text = await hub.text(of: name)
+            let text = try await hub.text(of: name)
             for user in users where user.text(name) != text {
                 violations.append(
                     "client \(user.number) has another \(name): \(show(user.text(name))) instead of \(show(text))"
@@ -108,7 +146,7 @@ private final class DocumentWorld: Sendable {
         }
         // No user's line is lost.
         var kept: Set<[UInt8]> = story.deletedLines
-        for name in names { kept.formUnion(lines(await hub.text(of: name))) }
+        for name in names { kept.formUnion(lines(try await hub.text(of: name))) }
         for user in users { for text in user.keptTexts { kept.formUnion(lines(text)) } }
         for line in story.writtenLines.subtracting(kept).sorted(by: { $0.lexicographicallyPrecedes($1) }) {
             violations.append("the line \(show(line)) is lost")
@@ -171,13 +209,14 @@ private final class DocumentUser: Sendable {
     private let names: [DocumentName]
     private let state: Mutex<State>
 
-    init(number: Int, seed: UInt64, hub: SimulatedHub, story: Story, names: [DocumentName]) {
+    init(number: Int, seed: UInt64, hub: MortalHub, story: Story, names: [DocumentName]) {
         self.number = number
         self.seed = seed
         self.story = story
         self.names = names
         network = FlakyHub(
-            hub, faults: FlakyHub.Faults(lostRequest: 60, lostAnswer: 60, repeated: 40),
+            hub.access(as: "client \(number)"),
+            faults: FlakyHub.Faults(lostRequest: 60, lostAnswer: 60, repeated: 40),
             seed: seed &+ UInt64(number))
         disk.put([], "/home/.keep~")
         let files = disk.handle()
@@ -200,6 +239,7 @@ private final class DocumentUser: Sendable {
         }
     }
 
+    var isEditing: Bool { state.withLock { $0.isEditing } }
     private var client: DocumentClient { state.withLock { $0.client } }
 
     func text(_ name: DocumentName) -> [UInt8]? { disk.text("/home/\(name)") }
@@ -212,7 +252,7 @@ private final class DocumentUser: Sendable {
     func edit() async {
         var random = SplitMix64(seed: seed, stream: "user", number)
         for step in 0..<12 {
-            for _ in 0..<random.below(12) { await SeededScheduler.pause() }
+            for _ in 0..<random.below(80) { await SeededScheduler.pause() }
             guard let name = random.pick(names) else { continue }
             let path = "/home/\(name)"
             var parts = (disk.text(path) ?? []).split(separator: UInt8(ascii: "\n")).map(Array.init)
@@ -220,7 +260,7 @@ private final class DocumentUser: Sendable {
             switch random.below(20) {
             case 0 where disk.text(path) != nil:
                 story.deleted(lines(disk.text(path)))
-                story.add("user \(number) deletes \(name)")
+                story.add("user \(number) deletes \(name): \(parts.map { String(decoding: $0, as: UTF8.self).prefix(5) })")
                 disk.put(nil, path)
                 continue
             case 1...3 where !parts.isEmpty:

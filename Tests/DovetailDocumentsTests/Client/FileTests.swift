@@ -67,6 +67,27 @@ struct FileTests {
         #expect(deaths > 10)
     }
 
+    @Test("D13: killed at any write, half of a draft that is just the old text is not taken for it")
+    func killedAtHalf() async throws {
+        for change in 0..<200 {
+            let (hub, disk) = (SimulatedHub(), MemoryDisk())
+            disk.put(Array(base.utf8), "/home/doc.txt")
+            func client(_ files: MemoryFiles) -> DocumentClient {
+                DocumentClient(.folder("/home"), hub: hub, files: files, clock: SimulatedClock())
+            }
+            try await client(disk.handle()).synchronize()
+            try await hub.edit(base + base)
+            let files = disk.handle()
+            disk.crash(after: change)
+            try? await client(files).synchronize()
+            disk.crash(after: nil)
+            try await client(disk.handle()).synchronize()
+            #expect(disk.text("/home/doc.txt") == Array((base + base).utf8), "change \(change)")
+            #expect(await hub.log(of: doc).count == 2, "change \(change)")
+            guard files.isDead else { break }
+        }
+    }
+
     @Test("D13: killed at any write, what was written is known: marks are never put around marks")
     func killedAmongMarks() async throws {
         var options = DocumentClient.Options()
