@@ -61,13 +61,6 @@ func summary(_ durations: [Duration]) -> String {
         "\(sorted.count) times, median \(at(0.5)) ms, p99 \(at(0.99)) ms, longest \(String(format: "%.2f", last)) ms"
 }
 
-/// Bytes of memory that this process has in use.
-func residentBytes() -> Int {
-    guard let text = try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8) else { return 0 }
-    let pages = text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
-    return pages * Int(getpagesize())
-}
-
 /// What passes through a proxy, both ways, headers included.
 struct Bytes {
     let server: RunningServer
@@ -155,46 +148,39 @@ private final class Times: Sendable {
     let sent = Mutex<[String: [Int64: ContinuousClock.Instant]]>([:])
     let pushed = Mutex<[Duration]>([])
     let arrived = Mutex<[Duration]>([])
+    /// Clients that follow.
+    let following = Mutex(0)
 }
 
-/// Many clients at once, in sets of ten.
+/// Many clients at once, in sets of ten, at a hub that is a process of its own.
 struct Load {
-    let server: RunningServer
+    private let hub: ServedHub
+    private let count: Int
     private static let perSet = 10
+    private var sets: [String] { Self.sets(count) }
 
-    private func set(_ number: Int) -> String { "load\(number)" }
+    private static func sets(_ count: Int) -> [String] { (0..<max(1, count / perSet)).map { "load\($0)" } }
 
-    /// Clients that wait for news, and what they cost the server and themselves, which share this process.
-    func idle(clients count: Int) async throws {
-        let before = residentBytes()
-        let waiting = (0..<count).map { number in
-            Task {
-                let client = try server.client(set(number / Self.perSet))
-                for try await _ in client.events(after: 0, epoch: server.hub().epoch) {}
-                await client.close()
-            }
-        }
-        while (0..<(count / Self.perSet)).reduce(0, { $0 + server.hub(set($1)).listeners }) < count {
-            try await Task.sleep(for: .milliseconds(100))
-        }
-        try await Task.sleep(for: .seconds(2))
-        let bytes = residentBytes() - before
-        print("\(count) clients wait: \(bytes / count / 1_000) kB each, server and client together")
-        for task in waiting { task.cancel() }
-        for task in waiting { _ = await task.result }
+    init(binary: String, clients count: Int) throws {
+        self.count = count
+        hub = try ServedHub(binary, sets: Self.sets(count))
     }
 
-    /// 200 commits a second over 100 documents, each in a set of its own that ten clients follow.
-    func commits(clients count: Int, seconds: Int) async throws {
-        let name = try DocumentName("notes.txt")
-        let sets = max(count / Self.perSet, 1)
+    /// Clients that wait for news, and what each costs the hub; then 200 commits a second over the sets' documents, one each.
+    func run(seconds: Int) async throws {
         let times = Times()
-        let waiting = (0..<count).map { number in
+        let before = hub.residentBytes
+        let clients = try (0..<count).map {
+            ($0, sets[$0 / Self.perSet], try hub.client(sets[$0 / Self.perSet]))
+        }
+        let waiting = clients.map { _, set, client in
             Task {
-                let set = set(number / Self.perSet)
-                let client = try server.client(set)
-                for try await event in client.events(after: 0, epoch: server.hub(set).epoch) {
-                    guard case .commit(let commit) = event else { continue }
+                let epoch = try await client.documents().epoch
+                for try await event in client.events(after: 0, epoch: epoch) {
+                    guard case .commit(let commit) = event else {
+                        times.following.withLock { $0 += 1 }
+                        continue
+                    }
                     let now = ContinuousClock.now
                     if let began = times.sent.withLock({ $0[set]?[commit.sequence] }) {
                         times.arrived.withLock { $0.append(began.duration(to: now)) }
@@ -203,29 +189,45 @@ struct Load {
                 await client.close()
             }
         }
-        while (0..<sets).reduce(0, { $0 + server.hub(set($1)).listeners }) < count {
-            try await Task.sleep(for: .milliseconds(100))
-        }
-        let memory = residentBytes()
+        while times.following.withLock({ $0 }) < count { try await Task.sleep(for: .milliseconds(100)) }
+        try await Task.sleep(for: .seconds(2))
+        let waited = hub.residentBytes
+        print(
+            "\(count) clients wait: \(String(format: "%.1f", Double(waited - before) / Double(count) / 1_000)) kB each at the hub"
+        )
+        if seconds > 0 { try await commit(times, seconds: seconds) }
+        print(
+            "the hub has \(hub.residentBytes / 1_000_000) MB in use, \(before / 1_000_000) MB before anyone came"
+        )
+        for task in waiting { task.cancel() }
+        for task in waiting { _ = await task.result }
+    }
+
+    private func commit(_ times: Times, seconds: Int) async throws {
+        let name = try DocumentName("notes.txt")
+        let writers = try sets.map { ($0, try hub.client($0)) }
+        let pause = Duration.seconds(Double(writers.count) / 200)
+        let begin = ContinuousClock.now + .seconds(1)
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for number in 0..<sets {
+            for (number, (set, client)) in writers.enumerated() {
                 group.addTask {
-                    let set = set(number)
-                    let (client, hub) = (try server.client(set), server.hub(set))
+                    let epoch = try await client.documents().epoch
                     var texts = Texts(lines: 20)
-                    var text = texts.text
-                    try await hub.write(text, to: name)
-                    let pause = Duration.seconds(Double(sets) / 200)
-                    let start = ContinuousClock.now + pause * Double(number) / Double(sets)
+                    var (text, sequence) = ([UInt8](), Int64(0))
+                    let start = begin + pause * Double(number) / Double(writers.count)
                     for round in 0..<Int(Duration.seconds(seconds) / pause) {
                         try await Task.sleep(until: start + pause * Double(round), clock: .continuous)
                         let new = text + texts.line("", of: 68)
-                        let next = draft(name, hub, text, new, after: Int64(round) + 1)
+                        var generator = SystemRandomNumberGenerator()
+                        let draft = CommitDraft(
+                            document: name, parent: LogPosition(epoch: epoch, sequence: sequence),
+                            parentHash: sequence == 0 ? nil : TextHash(of: text), result: TextHash(of: new),
+                            delta: TextDelta(from: text, to: new).encoded(), key: .random(using: &generator))
                         let began = ContinuousClock.now
-                        times.sent.withLock { $0[set, default: [:]][Int64(round) + 2] = began }
-                        guard case .committed = try await client.push(next) else { continue }
+                        times.sent.withLock { $0[set, default: [:]][sequence + 1] = began }
+                        guard case .committed = try await client.push(draft) else { continue }
                         times.pushed.withLock { $0.append(began.duration(to: .now)) }
-                        text = new
+                        (text, sequence) = (new, sequence + 1)
                     }
                     await client.close()
                 }
@@ -233,11 +235,8 @@ struct Load {
             try await group.waitForAll()
         }
         try await Task.sleep(for: .seconds(2))
-        print("\(count) clients, \(sets) documents, \(seconds) s at 200 commits/s")
+        print("\(count) clients, \(writers.count) documents, \(seconds) s at 200 commits/s")
         print("  from push to its answer: \(summary(times.pushed.withLock { $0 }))")
         print("  from push to each client: \(summary(times.arrived.withLock { $0 }))")
-        print("  memory grew by \((residentBytes() - memory) / 1_000_000) MB meanwhile, history included")
-        for task in waiting { task.cancel() }
-        for task in waiting { _ = await task.result }
     }
 }

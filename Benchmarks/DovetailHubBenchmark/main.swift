@@ -1,34 +1,24 @@
 // What a hub costs over the network: bytes, time and memory. Run it in a release build:
 //
-//     swift run -c release DovetailHubBenchmark [bytes|latency|idle|load] [COUNT [SECONDS]]
+//     DovetailHubBenchmark bytes                               what goes over the wire
+//     DovetailHubBenchmark latency                             from a push to another client
+//     DovetailHubBenchmark load DOVETAIL [CLIENTS [SECONDS]]   many clients at a hub of its own process: the built command
 //
-// The hub keeps its commits in memory, so what is measured is what is around it.
+// For bytes and latency the hub keeps its commits in memory and is in this process: what is measured is what is around it.
 
-import Dovetail
-import DovetailDocuments
 import DovetailHub
 import DovetailTestHub
-import Foundation
-import Synchronization
 
-let arguments = CommandLine.arguments.dropFirst()
-let count = arguments.dropFirst().first.flatMap { Int($0) } ?? 1_000
-let seconds = arguments.dropFirst(2).first.flatMap { Int($0) } ?? 60
-
+let arguments = Array(CommandLine.arguments.dropFirst())
 var limits = ServerLimits()
 limits.rate = .init(perSecond: 1_000_000, burst: 1_000_000)
 
-try await RunningServer.with(limits: limits) { server async throws in
-    switch arguments.first ?? "all" {
-    case "bytes": try await Bytes(server: server).run()
-    case "latency": try await Latency(server: server).run(times: 200)
-    case "idle": try await Load(server: server).idle(clients: count)
-    case "load": try await Load(server: server).commits(clients: count, seconds: seconds)
-    case "all":
-        try await Bytes(server: server).run()
-        try await Latency(server: server).run(times: 200)
-        try await Load(server: server).idle(clients: count)
-        try await Load(server: server).commits(clients: count, seconds: seconds)
-    default: print("bytes, latency, idle or load")
-    }
+switch arguments.first {
+case "bytes": try await RunningServer.with(limits: limits) { try await Bytes(server: $0).run() }
+case "latency": try await RunningServer.with(limits: limits) { try await Latency(server: $0).run(times: 200) }
+case "load" where arguments.count > 1:
+    let numbers = arguments.dropFirst(2).compactMap { Int($0) }
+    try await Load(binary: arguments[1], clients: numbers.first ?? 1_000).run(
+        seconds: numbers.dropFirst().first ?? 60)
+default: print("bytes, latency, or load DOVETAIL [CLIENTS [SECONDS]]")
 }

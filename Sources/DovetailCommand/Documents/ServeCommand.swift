@@ -3,6 +3,7 @@ import DovetailDocuments
 import DovetailHub
 import DovetailJobs
 import Foundation
+import Logging
 
 /// `dovetail serve`
 struct ServeCommand: AsyncParsableCommand {
@@ -103,7 +104,9 @@ struct ServeRunCommand: AsyncParsableCommand {
             }
             var limits = ServerLimits()
             limits.largestText = file.settings.limits.largestText
-            let server = HubServer(settings, limits: limits) { token in
+            var logger = Logger(label: "dovetail.hub")
+            logger.logLevel = output.verbose ? .info : .error
+            let server = HubServer(settings, limits: limits, logger: logger) { token in
                 do {
                     return try await tokens.check(token)
                 } catch let error as HubError where error.kind == .unauthorized {

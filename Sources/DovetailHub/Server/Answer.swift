@@ -2,6 +2,7 @@ import DovetailDocuments
 import Foundation
 import HTTPTypes
 import Logging
+import NIOCore
 
 /// What a request is answered with, whole. An answer has no header that its reader doesn't need.
 struct Answer: Sendable {
@@ -43,6 +44,10 @@ struct Answer: Sendable {
         switch error {
         case let error as HubError: return .failure(error)
         case let error as RequestError: return error.answer
+        case is ChannelError, is IOError, is CancellationError:
+            // The client went away, which is its right.
+            logger.debug("a client went away: \(error)")
+            return Answer(status: .serviceUnavailable)
         default:
             logger.error("a request failed: \(error)")
             return .failure(

@@ -62,11 +62,14 @@ public struct HubServer: Service {
         if let encryption = settings.encryption {
             builder = try .tls(builder, tlsConfiguration: try Self.configuration(encryption))
         }
+        // It takes clients that go away for errors.
+        var quiet = logger
+        if logger.logLevel > .info { quiet.logLevel = .critical }
         let server = try builder.buildServer(
             configuration: ServerConfiguration(
                 address: .hostname(settings.host, port: settings.port),
                 availableConnectionsDelegate: MaximumAvailableConnections(limits.connections)),
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: quiet
         ) { [responder] request, writer, channel in
             try await responder.respond(to: request, writer: writer, channel: channel)
         } onServerRunning: { [onListening, settings] channel in

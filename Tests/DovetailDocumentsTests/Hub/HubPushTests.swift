@@ -253,10 +253,12 @@ struct HubPushTests {
             }
             #expect(tries <= 8)
         }
+        var saved = 0
         for task in fast {
             task.cancel()
-            #expect(try await task.value > 0)
+            saved += try await task.value
         }
+        #expect(saved > 0)
     }
 
     @Test("waits only a moment for a late client that does not come")
