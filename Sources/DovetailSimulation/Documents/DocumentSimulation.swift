@@ -260,7 +260,9 @@ private final class DocumentUser: Sendable {
             switch random.below(20) {
             case 0 where disk.text(path) != nil:
                 story.deleted(lines(disk.text(path)))
-                story.add("user \(number) deletes \(name): \(parts.map { String(decoding: $0, as: UTF8.self).prefix(5) })")
+                story.add(
+                    "user \(number) deletes \(name): \(parts.map { String(decoding: $0, as: UTF8.self).prefix(5) })"
+                )
                 disk.put(nil, path)
                 continue
             case 1...3 where !parts.isEmpty:
