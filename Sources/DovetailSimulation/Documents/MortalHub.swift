@@ -107,7 +107,7 @@ private struct MortalAccess: Hub {
 
 /// A store that its hub dies at.
 private final class MortalStore: CommitStore {
-    private let inner = MemoryCommitStore()
+    private let inner: any CommitStore = MemoryCommitStore()
     private let state = Mutex(State())
     var name: String { inner.name }
 
