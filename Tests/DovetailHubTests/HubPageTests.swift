@@ -47,6 +47,19 @@ import Testing
         try picture.write(to: URL(fileURLWithPath: place).appendingPathComponent(name))
     }
 
+    @Test func theAddressOfASetAsksForATokenOnly() async throws {
+        try await RunningServer.with { server async throws in
+            try await server.hub().write(text("apples\n"), to: Self.list)
+            try await Browser.with { browser async throws in
+                try await browser.open(try #require(URL(string: "http://127.0.0.1:\(server.port)/notes")))
+                try await browser.wait("document.activeElement.id === 'token'")
+                try await browser.type("write\u{E007}")
+                try await browser.wait("document.querySelectorAll('#documents button').length === 1")
+                #expect(try await browser.console() == [])
+            }
+        }
+    }
+
     private func chooseList(_ browser: Browser) async throws {
         try await browser.click("#documents button[data-document='shopping/list.txt']")
         try await browser.wait("document.querySelectorAll('.commit').length === 2")

@@ -1,3 +1,4 @@
+import DovetailDocuments
 import HTTPTypes
 
 /// A file of the page that shows the hub. It holds no data: the page asks for them with the token that a person gives it.
@@ -6,7 +7,13 @@ enum PageFile: String, Sendable, Hashable {
     case style = "/hub.css"
     case script = "/hub.js"
 
-    init?(path: String) { self.init(rawValue: path) }
+    /// The page is at the hub's address and at that of each set, for which it then asks a token.
+    init?(path: String) {
+        let name = path.dropFirst()
+        let isSet = name != "v1" && SetName.isValid(String(name))
+        guard let file = PageFile(rawValue: path) ?? (isSet ? .page : nil) else { return nil }
+        self = file
+    }
 
     private var content: (type: String, bytes: [UInt8]) {
         switch self {

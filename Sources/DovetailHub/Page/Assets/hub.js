@@ -90,11 +90,13 @@ class Page {
         byId("older").addEventListener("click", () => this.older());
         byId("documents").addEventListener("keydown", (event) => this.walk(event));
         addEventListener("hashchange", () => this.follow(location.hash));
-        const kept = sessionStorage.getItem("dovetail");
-        if (kept) {
-            const { set, token } = JSON.parse(kept);
-            this.begin(set, token);
+        // The page is at the address of each set, too.
+        const named = decodeURIComponent(location.pathname.slice(1));
+        const kept = JSON.parse(sessionStorage.getItem("dovetail") ?? "{}");
+        if (kept.token && (!named || named === kept.set)) {
+            this.begin(kept.set, kept.token);
         } else {
+            byId("set").value = named;
             this.askForToken();
         }
     }
@@ -110,7 +112,7 @@ class Page {
         byId("leave").hidden = true;
         byId("live").textContent = "";
         byId("title").textContent = "Documents";
-        byId("set").focus();
+        byId(byId("set").value ? "token" : "set").focus();
     }
 
     leave() {
