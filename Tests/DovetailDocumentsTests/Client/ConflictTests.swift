@@ -11,7 +11,7 @@ struct ConflictTests {
     /// A place whose document is in conflict.
     private func conflict(
         options: DocumentClient.Options = DocumentClient.Options()
-    ) async throws -> (hub: SimulatedHub, place: Place) {
+    ) async throws -> (hub: TestHub, place: Place) {
         let (hub, place) = try await agreed(options: options)
         try await hub.edit(Self.theirs)
         try place.put(Self.mine)

@@ -37,7 +37,7 @@ struct FileTests {
     func killed() async throws {
         var deaths = 0
         for change in 0..<200 {
-            let hub = SimulatedHub()
+            let hub = TestHub()
             let disk = MemoryDisk()
             disk.put(Array(base.utf8), "/home/doc.txt")
             func client(_ files: MemoryFiles) -> DocumentClient {
@@ -70,7 +70,7 @@ struct FileTests {
     @Test("D13: killed at any write, half of a draft that is just the old text is not taken for it")
     func killedAtHalf() async throws {
         for change in 0..<200 {
-            let (hub, disk) = (SimulatedHub(), MemoryDisk())
+            let (hub, disk) = (TestHub(), MemoryDisk())
             disk.put(Array(base.utf8), "/home/doc.txt")
             func client(_ files: MemoryFiles) -> DocumentClient {
                 DocumentClient(.folder("/home"), hub: hub, files: files, clock: SimulatedClock())
@@ -93,7 +93,7 @@ struct FileTests {
         var options = DocumentClient.Options()
         options.conflicts = .marks
         for change in 0..<200 {
-            let (hub, disk) = (SimulatedHub(), MemoryDisk())
+            let (hub, disk) = (TestHub(), MemoryDisk())
             disk.put(Array(base.utf8), "/home/doc.txt")
             func client(_ files: MemoryFiles) -> DocumentClient {
                 DocumentClient(
@@ -133,7 +133,7 @@ struct FileTests {
 
     @Test("D15: a full disk changes nothing, and is tried again")
     func full() async throws {
-        let (hub, disk) = (SimulatedHub(), MemoryDisk())
+        let (hub, disk) = (TestHub(), MemoryDisk())
         disk.put(Array(base.utf8), "/home/doc.txt")
         let client = DocumentClient(.folder("/home"), hub: hub, files: disk.handle(), clock: SimulatedClock())
         try await client.synchronize()
@@ -151,7 +151,7 @@ struct FileTests {
 
     @Test("D16: where case does not matter, one of two names is a file and the other is told")
     func cases() async throws {
-        let (hub, disk) = (SimulatedHub(), MemoryDisk(ignoresCase: true))
+        let (hub, disk) = (TestHub(), MemoryDisk(ignoresCase: true))
         try await hub.edit("one\n", name("Note.txt"))
         try await hub.edit("two\n", name("note.txt"))
         disk.put([], "/home/.keep~")
@@ -190,7 +190,7 @@ struct FileTests {
 
     @Test("G09: no document is written through a link that leads elsewhere")
     func link() async throws {
-        let hub = SimulatedHub()
+        let hub = TestHub()
         let place = try Place(hub)
         let elsewhere = try Place(hub)
         try FileManager.default.createSymbolicLink(
@@ -215,7 +215,7 @@ struct FileTests {
 
     @Test("a document of the hub gets the folders that it needs")
     func folders() async throws {
-        let hub = SimulatedHub()
+        let hub = TestHub()
         let place = try Place(hub)
         try await hub.edit("x\n", name("a/b/c.txt"))
         try await place.synchronize()

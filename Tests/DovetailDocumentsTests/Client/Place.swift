@@ -105,22 +105,12 @@ func name(_ text: String) -> DocumentName {
     do { return try DocumentName(text) } catch { preconditionFailure("\(error)") }
 }
 
-extension SimulatedHub {
-    func edit(_ text: String?, _ document: DocumentName = doc) throws {
-        try edit(document, text.map { Array($0.utf8) })
-    }
-
-    func string(_ document: DocumentName = doc) -> String? {
-        text(of: document).map { String(decoding: $0, as: UTF8.self) }
-    }
-}
-
 /// A hub and a place that have a text in common.
 func agreed(
     on text: String? = base, merge: DocumentRules.Merge = .lines,
     options: DocumentClient.Options = DocumentClient.Options()
-) async throws -> (hub: SimulatedHub, place: Place) {
-    let hub = SimulatedHub()
+) async throws -> (hub: TestHub, place: Place) {
+    let hub = TestHub()
     await hub.set(DocumentRules(merge: merge), of: doc)
     let place = try Place(hub, options: options)
     try place.put(text)

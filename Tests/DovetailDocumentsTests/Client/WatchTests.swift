@@ -18,7 +18,7 @@ struct WatchTests {
     /// A place whose document is agreed and watched.
     private func watched<Result: Sendable>(
         on text: String = base, options: DocumentClient.Options = Self.options,
-        _ work: (SimulatedHub, Place) async throws -> Result
+        _ work: (TestHub, Place) async throws -> Result
     ) async throws -> Result {
         let (hub, place) = try await agreed(on: text, options: options)
         return try await watching(place) { try await work(hub, place) }
@@ -157,7 +157,7 @@ struct WatchTests {
 
     @Test("a single file is watched, and nothing else")
     func single() async throws {
-        let hub = SimulatedHub()
+        let hub = TestHub()
         let place = try Place(hub, options: Self.options)
         try place.put(base)
         try place.put("x\n", "sub/beside.txt")
