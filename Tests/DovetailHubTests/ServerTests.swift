@@ -393,7 +393,7 @@ import Testing
 
 /// Waits for something that has to come.
 func until(_ isTrue: () throws -> Bool) async throws {
-    for _ in 0..<400 {
+    for _ in 0..<3000 {
         if try isTrue() { return }
         try await Task.sleep(for: .milliseconds(25))
     }

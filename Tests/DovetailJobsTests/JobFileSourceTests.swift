@@ -53,7 +53,7 @@ struct JobFileSourceTests {
                 "data/a",
                 "the source has no scheme, and neither its ending nor its content tells one; write one of gpkg:PATH, sqlite:PATH, "
                     + "postgresql://HOST/DATABASE, nextgisweb+https://HOST, gc2+https://HOST/DATABASE, "
-                    + "geojson:PATH, csv:PATH, files:PATH, program:PATH ARGUMENTS"
+                    + "geojson:PATH, csv:PATH, files:PATH, program:PATH ARGUMENTS, documents:PATH, hub+https://HOST/SET"
             ),
             ("pgkg:a.gpkg", "“pgkg:” is not a known scheme; did you mean “gpkg:”?"),
             ("postgresq://u:p@h", "“postgresq:” is not a known scheme; did you mean “postgresql:”?"),

@@ -61,8 +61,11 @@ extension DocumentClient {
         if waiting == nil, let old = record.conflict { record.settled.append(old.id) }
         let mine = texts.local.map { TextHash(of: $0) }
         let base = texts.isBaseKnown ? texts.base : nil
+        // With other texts it is another conflict: what someone decides is only about the texts that they saw.
+        let same = waiting.flatMap { $0.mine == mine && $0.theirs == hub.text ? $0.id : nil }
+        if let waiting, same == nil { record.settled.append(waiting.id) }
         var held = DocumentRecord.HeldConflict(
-            id: waiting?.id ?? String(random.next() as UInt64, radix: 16)
+            id: same ?? String(random.next() as UInt64, radix: 16)
                 + String(random.next() as UInt64, radix: 16),
             reason: reason, state: .waits, base: base.map { TextHash(of: $0) }, mine: mine, theirs: hub.text,
             position: hub.position, time: waiting?.time ?? clock.date, isReported: false)

@@ -84,14 +84,20 @@ struct ConflictTests {
         #expect(await hub.string() == "top\nl1\nl2\nS3\nl4\nD5\n")
     }
 
-    @Test("shows the hub's newest text, under its first name")
+    @Test(
+        "with another text is another one: a decision about what someone saw does not reach what they did not see"
+    )
     func updated() async throws {
         let (hub, place) = try await conflict()
         let first = try #require(try await hub.conflicts().first)
         try await hub.edit(Self.theirs + "later\n")
         try await place.synchronize()
         let second = try #require(try await hub.conflicts().first)
-        #expect(second.id == first.id)
+        #expect(second.id != first.id)
+        #expect(try await hub.conflicts().count == 1)
+        await #expect(throws: HubError.self) { try await hub.resolve(first.id, as: .mine) }
+        try await place.synchronize()
+        #expect(await hub.string() == Self.theirs + "later\n")
         #expect(second.theirs == Array((Self.theirs + "later\n").utf8))
         #expect(try await place.client().conflicts().map(\.theirs) == [second.theirs])
     }
