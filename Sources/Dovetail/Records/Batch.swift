@@ -34,39 +34,6 @@ public struct RecordBatch: Sendable {
         self.storage = storage
         self.count = count
     }
-
-    /// The same records in the order of their keys; those with one key stay in theirs. O(n) where they are in order already.
-    public func sortedByKey() -> RecordBatch {
-        var offsets: [Int] = []
-        offsets.reserveCapacity(count)
-        var cursor = FrameCursor(storage)
-        var isSorted = true
-        var last: Frame?
-        while true {
-            let offset = cursor.place
-            guard let frame = cursor.next() else { break }
-            if let last, compareKeys(last.key, frame.key) > 0 { isSorted = false }
-            last = frame
-            offsets.append(offset)
-        }
-        if isSorted { return self }
-        offsets.sort { a, b in
-            let order = compareKeys(cursor.frame(at: a).key, cursor.frame(at: b).key)
-            return order == 0 ? a < b : order < 0
-        }
-        var builder = BatchBuilder(capacity: byteCount)
-        for offset in offsets {
-            let frame = cursor.frame(at: offset)
-            builder.beginRecord()
-            builder.put(raw: frame.key)
-            builder.endKey()
-            builder.put(raw: frame.second)
-            builder.endLocator()
-            builder.put(raw: frame.third)
-            builder.endRecord()
-        }
-        return builder.seal()
-    }
 }
 
 /// Finds records of a batch in key order by their keys. Costs 4 bytes a record, and O(log n) comparisons a search.

@@ -182,6 +182,9 @@ public final class Dataset: Sendable {
     /// The records of a type, packed, in key order.
     func batch(of table: String) -> RecordBatch? { state.withLock { $0.table(table)?.batch } }
 
+    /// How many records of a type there are; of those with one identity, each.
+    func count(of table: String) -> Int { state.withLock { $0.table(table)?.count ?? 0 } }
+
     /// A new record of a type, of which nothing was said yet.
     func blank(of table: String) -> PackedRecord? { state.withLock { $0.table(table)?.blank } }
 

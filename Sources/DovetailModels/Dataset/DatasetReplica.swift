@@ -58,7 +58,7 @@ struct DatasetObservation: Observation {
 
     func changes(of view: TableView, since cursor: FeedCursor) async throws -> ChangedKeys? { nil }
     func feedPosition(of view: TableView) async throws -> FeedCursor? { nil }
-    func isEmpty(_ view: TableView) async throws -> Bool { try batch(view).count == 0 }
+    func isEmpty(_ view: TableView) async throws -> Bool { dataset.count(of: view.table) == 0 }
     func finish() async {}
 
     private func batch(_ view: TableView) throws -> RecordBatch {

@@ -10,6 +10,8 @@ protocol AnyModelTable: AnyObject {
     var parent: Reference? { get }
     /// Packed, in key order.
     var batch: RecordBatch { get }
+    /// How many there are; of those with one key, each.
+    var count: Int { get }
     func record(_ key: RecordKey) throws -> PackedRecord?
     /// What becomes of a write that need not, or can't, be carried out; nil: it is due.
     func outcome(of write: ReplicaWrite) throws -> WriteOutcome?
@@ -74,9 +76,11 @@ final class ModelTable<Subject: Model>: AnyModelTable {
         if !moved.isEmpty { moved = [:] }
     }
 
+    var count: Int { models.count }
+
     var batch: RecordBatch {
         if let packed, !isChanged { return packed }
-        let batch = models.withUnsafeBufferPointer(pack).sortedByKey()
+        let batch = models.withUnsafeBufferPointer(pack)
         packed = batch
         index = nil
         moved = [:]
@@ -84,21 +88,45 @@ final class ModelTable<Subject: Model>: AnyModelTable {
         return batch
     }
 
+    /// In key order. The keys come first, so that records are written where they stay.
     private func pack(_ models: UnsafeBufferPointer<Subject>) -> RecordBatch {
         // An array that was emptied has an address.
         guard !models.isEmpty, let first = models.baseAddress else { return RecordBatch([]) }
-        // As much as all will take, going by the first: to grow is to copy.
-        let few = min(models.count, 100)
+        var keys = Self.builder(for: models.count) { writeKey(first + $0, into: &$1) }
+        for place in models.indices { writeKey(first + place, into: &keys) }
+        var records = Self.builder(for: models.count) { write(first + $0, $0, into: &$1) }
+        keys.seal().forEachInKeyOrder { place, key in
+            records.beginRecord()
+            records.put(raw: key)
+            finish(first + place, place, into: &records)
+        }
+        return records.seal()
+    }
+
+    /// Has room for all, going by the first: to grow is to copy.
+    private static func builder(for count: Int, write: (Int, inout BatchBuilder) -> Void) -> BatchBuilder {
+        let few = min(count, 100)
         var sample = BatchBuilder(capacity: few * 128)
-        for place in 0..<few { write(first + place, place, into: &sample) }
-        var builder = BatchBuilder(capacity: sample.byteCount * (models.count * 9 / 8) / few + 64)
-        for place in models.indices { write(first + place, place, into: &builder) }
-        return builder.seal()
+        for place in 0..<few { write(place, &sample) }
+        return BatchBuilder(capacity: sample.byteCount * (count * 9 / 8) / few + 64)
+    }
+
+    private func writeKey(_ model: UnsafePointer<Subject>, into builder: inout BatchBuilder) {
+        builder.beginRecord()
+        packKey.write(model, &builder)
+        builder.endKey()
+        builder.endLocator()
+        builder.endRecord()
     }
 
     private func write(_ model: UnsafePointer<Subject>, _ place: Int, into builder: inout BatchBuilder) {
         builder.beginRecord()
         packKey.write(model, &builder)
+        finish(model, place, into: &builder)
+    }
+
+    /// What follows the key.
+    private func finish(_ model: UnsafePointer<Subject>, _ place: Int, into builder: inout BatchBuilder) {
         builder.endKey()
         withUnsafeBytes(of: UInt64(place)) { builder.put(raw: $0) }
         builder.endLocator()

@@ -11,7 +11,7 @@ struct HookScope: Sendable {
 }
 
 /// Carries out writes on the records of one type: in their order, in batches as the hooks take them, several at once.
-struct HookRun {
+final class HookRun: Sendable {
     private let dataset: Dataset
     private let type: String
     private let writes: [ReplicaWrite]
@@ -21,6 +21,12 @@ struct HookRun {
     private let batchSizes: [DiffElement.Action: Int]
 
     private typealias Outcome = (place: Int, outcome: WriteOutcome)
+    /// What became of calls. `refused`: why the write at a place was not done; nil: the system behind the dataset has done it.
+    private struct Answers: Sendable {
+        var given: [(place: Int, refused: String?)] = []
+        /// What ended the calls before all were made.
+        var failure: (any Error)?
+    }
 
     /// - Throws: `ReplicaError` when the dataset holds no such records.
     init(_ dataset: Dataset, _ type: String, _ writes: [ReplicaWrite], _ scope: HookScope) throws {
@@ -43,26 +49,46 @@ struct HookRun {
     /// - Throws: `CancellationError`, `PackingError`, ``ModelError``.
     func outcomes() async throws -> [WriteOutcome] {
         var outcomes: [WriteOutcome?] = Array(repeating: nil, count: writes.count)
-        try await withThrowingTaskGroup(of: [Outcome].self) { group in
+        var failure: (any Error)?
+        await withTaskGroup(of: Answers.self) { group in
+            func fail(_ error: any Error) {
+                failure = failure ?? error
+                group.cancelAll()
+            }
+            // Only this task touches the dataset: calls that end together would wait for each other.
+            func take(_ answers: Answers) {
+                do {
+                    for (place, refused) in answers.given {
+                        outcomes[place] = try refused.map(rejected) ?? keep(place)
+                    }
+                    if let failure = answers.failure { fail(failure) }
+                } catch {
+                    fail(error)
+                }
+            }
             var running = 0
             for batch in batches {
-                // What was not begun counts as overtaken, and is planned again.
-                if Task.isCancelled { break }
-                if running >= max(1, caller.policy.concurrency), let done = try await group.next() {
-                    for (place, outcome) in done { outcomes[place] = outcome }
+                if running >= max(1, caller.policy.concurrency), let answers = await group.next() {
+                    take(answers)
                     running -= 1
                 }
-                // Decided when its turn comes: a hook before it may have changed what is here.
-                let decided = try decide(batch)
-                for (place, outcome) in decided.done { outcomes[place] = outcome }
-                guard let call = decided.call else { continue }
-                running += 1
-                group.addTask { try await call() }
+                // What was not begun counts as overtaken, and is planned again.
+                if Task.isCancelled || failure != nil { break }
+                do {
+                    // Decided when its turn comes: a hook before it may have changed what is here.
+                    let decided = try decide(batch)
+                    for (place, outcome) in decided.done { outcomes[place] = outcome }
+                    guard let call = decided.call else { continue }
+                    running += 1
+                    group.addTask(operation: call)
+                } catch {
+                    fail(error)
+                }
             }
-            for try await done in group {
-                for (place, outcome) in done { outcomes[place] = outcome }
-            }
+            // What systems have done is kept, whatever went wrong elsewhere.
+            while let answers = await group.next() { take(answers) }
         }
+        if let failure { throw failure }
         return outcomes.map { $0 ?? .overtaken }
     }
 
@@ -87,7 +113,7 @@ struct HookRun {
     /// What needs no hook is done at once; the rest is one call.
     private func decide(
         _ batch: Range<Int>
-    ) throws -> (done: [Outcome], call: (@Sendable () async throws -> [Outcome])?) {
+    ) throws -> (done: [Outcome], call: (@Sendable () async -> Answers)?) {
         let action = DiffElement.Action(writes[batch.lowerBound].write)
         let roots = action == .delete ? cascadeRoots(batch) : [:]
         return try dataset.tables { tables, _ in
@@ -116,13 +142,26 @@ struct HookRun {
                 }
             }
             guard !due.isEmpty else { return (done, nil) }
-            return (done, { try await call(hook, for: single) + cascade(cascades) })
+            return (done, { await self.answers(of: hook, for: single, and: cascades) })
         }
     }
 
     // MARK: Calls
 
-    private func call(_ hook: HookCall?, for places: [Int]) async throws -> [Outcome] {
+    private func answers(
+        of hook: HookCall?, for places: [Int], and cascades: [CascadeCall]
+    ) async -> Answers {
+        var answers = Answers()
+        do {
+            answers.given = try await call(hook, for: places)
+            for cascade in cascades { answers.given.append((cascade.place, try await call(cascade))) }
+        } catch {
+            answers.failure = error
+        }
+        return answers
+    }
+
+    private func call(_ hook: HookCall?, for places: [Int]) async throws -> [(place: Int, refused: String?)] {
         guard let hook, !places.isEmpty else { return [] }
         var refused: [Int: String] = [:]
         do {
@@ -134,10 +173,9 @@ struct HookRun {
         } catch {
             for place in places { refused[place] = "\(error)" }
         }
-        return try places.map { place in
-            guard let reason = refused[place] else { return (place, try keep(place)) }
-            if let name = name(place) { scope.failures.note(name, reason) }
-            return (place, rejected(reason))
+        return places.map { place in
+            if let reason = refused[place], let name = name(place) { scope.failures.note(name, reason) }
+            return (place, refused[place])
         }
     }
 
@@ -175,21 +213,14 @@ struct HookRun {
         return roots
     }
 
-    private func cascade(_ calls: [CascadeCall]) async throws -> [Outcome] {
-        guard let cascade = scope.cascade else { return [] }
-        var outcomes: [Outcome] = []
-        for call in calls {
-            let reason = try await cascade.delete(call.root) {
-                guard let hook = call.hook else { return [] }
-                return try await caller.call(hook)
-            }
-            if let reason {
-                scope.failures.note(call.root, reason)
-                outcomes.append((call.place, rejected("it goes with \(call.root.words), which was refused")))
-            } else {
-                outcomes.append((call.place, try keep(call.place)))
-            }
+    /// Why the delete of a record that goes with another one was refused; nil: both are gone.
+    private func call(_ cascaded: CascadeCall) async throws -> String? {
+        let reason = try await scope.cascade?.delete(cascaded.root) {
+            guard let hook = cascaded.hook else { return [] }
+            return try await self.caller.call(hook)
         }
-        return outcomes
+        guard let reason else { return nil }
+        scope.failures.note(cascaded.root, reason)
+        return "it goes with \(cascaded.root.words), which was refused"
     }
 }

@@ -87,10 +87,9 @@ public struct ModelDefinition<Subject: Model>: Sendable {
     func model(_ record: PackedRecord, from model: Subject) throws -> Subject {
         var model = model
         let values = try record.values()
-        for (field, value) in zip(fields, values) {
-            guard field.set(&model, value) else {
-                throw ModelError("\(name).\(field.name) can't be \(value.words)")
-            }
+        // By their places: a copy of a field counts a reference for each of its closures.
+        for place in 0..<min(fields.count, values.count) where !fields[place].set(&model, values[place]) {
+            throw ModelError("\(name).\(fields[place].name) can't be \(values[place].words)")
         }
         return model
     }

@@ -25,7 +25,7 @@ struct MirrorState: StateStore {
         }
     }
 
-    func baseCount(of table: String) async throws -> Int { follower.batch(of: table)?.count ?? 0 }
+    func baseCount(of table: String) async throws -> Int { follower.count(of: table) }
 
     // MARK: As any memory
 
