@@ -45,20 +45,25 @@ struct DigestTypesTests {
         ("varchar(20)", ["", "a", "a "]), ("char(5)", ["", "a", "a   ", "A"]), ("\"char\"", ["a", "b"]),
         ("name", ["a", "A"]), ("citext", ["a", "A", "b"]), ("mood", ["sad", "glad"]),
         ("bytea", ["\\x", "\\x00", "\\x0000", "\\x61", "\\x6100"]),
-        ("date", ["2000-01-01", "1999-12-31", "0001-01-01 BC", "infinity", "-infinity"]),
+        ("date", ["2000-01-01", "1999-12-31", "0001-01-01 BC", "5874897-12-31", "infinity", "-infinity"]),
         // Times that one 32-bit fold makes equal.
-        ("time", ["00:00", "00:00:00.000001", "01:11:34.967297", "02:23:09.934594", "24:00"]),
+        ("time", ["00:00", "00:00:00.000001", "01:11:34.967297", "02:23:09.934594", "23:59:59.999999", "24:00"]),
         ("timetz", ["12:00+00", "13:00+01", "12:00:00.0+00"]),
         (
             "timestamp",
             [
                 "2000-01-01", "2000-01-01 01:11:34.967297", "1999-12-31 23:59:59.999999", "294270-01-01",
-                "4713-01-01 BC", "infinity", "-infinity",
+                "4713-01-01 BC", "infinity", "-infinity", "1857-12-31 23:59:59.999999", "1858-01-01",
+                "1858-01-01 00:00:00.000001", "2141-12-31 23:59:59.999998", "2141-12-31 23:59:59.999999",
+                "2142-01-01", "2142-01-01 00:00:00.000001",
             ]
         ),
         (
             "timestamptz",
-            ["2000-01-01 00:00+00", "2000-01-01 01:00+01", "2000-01-01 01:11:34.967297+00", "infinity"]
+            [
+                "2000-01-01 00:00+00", "2000-01-01 01:00+01", "2000-01-01 01:11:34.967297+00", "infinity",
+                "2141-12-31 23:59:59.999999+00", "2142-01-01 00:00+00", "2142-01-01 00:00:00.000001+00",
+            ]
         ),
         (
             "interval",
@@ -139,6 +144,31 @@ struct DigestTypesTests {
         }
         // The same table once more.
         #expect(try await replica.look("a").digests == a.digests)
+        await replica.close()
+    }
+
+    @Test(
+        "tell each microsecond from the next, where times are furthest from 2000",
+        arguments: [
+            "2141-12-31 23:59:59.8", "1858-01-01 00:00:00", "2071-05-27 10:40:00", "1999-12-31 23:59:59.9",
+        ])
+    func microseconds(from: String) async throws {
+        let database = Databases.current[0]
+        try await database.empty()
+        try await database.run(
+            """
+            CREATE TABLE things (id int PRIMARY KEY, at timestamptz NOT NULL, local timestamp);
+            INSERT INTO things SELECT i, t AT TIME ZONE 'UTC', t
+                FROM (SELECT i, timestamp '\(from)' + i * interval '1 microsecond' AS t
+                    FROM generate_series(1, 20000) i) t;
+            CREATE TABLE shifted AS SELECT id - 1 AS id, at, local FROM things;
+            ALTER TABLE shifted ADD PRIMARY KEY (id), ALTER at SET NOT NULL;
+            """)
+        let replica = PostgresReplica(database.conninfo, name: "postgres", digestThreshold: 0)
+        let (things, shifted) = (try await replica.look("things"), try await replica.look("shifted"))
+        #expect(things.dialect == shifted.dialect && things.digests.count == 20_000)
+        let alike = things.digests.filter { $0.value == shifted.digests[$0.key] }
+        #expect(alike.isEmpty)
         await replica.close()
     }
 

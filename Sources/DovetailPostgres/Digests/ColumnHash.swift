@@ -27,6 +27,8 @@ struct ColumnHash: Sendable {
         case int, bool, double, text, uuid
         /// An array of one `bytea`: alone it has no hash function that can be called.
         case bytes
+        /// A timestamp, prepared as a `float8`, null where that does not tell it from its neighbours; and as ``bytes``, for those.
+        case moment(far: String)
         /// A `numeric`; what its hash does not know, an `int4`, is prepared.
         case decimal(String)
     }
@@ -79,10 +81,17 @@ struct ColumnHash: Sendable {
         case .json, .jsonb: return (.text, "\(name)::pg_catalog.text", "json")
         case .uuid: return (.uuid, nil, "uuid")
         case .bytes: return (.bytes, array("\(name)::pg_catalog.bytea"), "bytes")
-        case .date: return sent("date_send", "date")
-        case .time: return sent("time_send", "time")
-        case .timestamp: return sent("timestamp_send", "timestamp")
-        case .timestampWithZone: return sent("timestamptz_send", "instant")
+        case .date:
+            return (.double, Self.distance("daterange", name, "'2000-01-01'::pg_catalog.date"), "date")
+        case .time:
+            let moment = "pg_catalog.datetime_pl('2000-01-01'::pg_catalog.date, \(name))"
+            return (.double, Self.distance("tsrange", moment, "'2000-01-01'::pg_catalog.timestamp"), "time")
+        case .timestamp:
+            let far = array("pg_catalog.timestamp_send(\(name))")
+            return (.moment(far: far), Self.nearDistance("tsrange", name, "timestamp"), "timestamp")
+        case .timestampWithZone:
+            let far = array("pg_catalog.timestamptz_send(\(name))")
+            return (.moment(far: far), Self.nearDistance("tstzrange", name, "timestamptz"), "instant")
         case .interval: return sent("interval_send", "interval")
         // Well-known binary with the reference system inside.
         case .geometry: return (.bytes, array("\(name)::pg_catalog.bytea"), "geometry")
@@ -90,6 +99,20 @@ struct ColumnHash: Sendable {
             let (type, kind) = element(source)
             return (.bytes, array("pg_catalog.array_send(\(name)::\(type)[])"), "list of \(kind)")
         }
+    }
+
+    /// What ranges measure distances with: by far the cheapest way from a time to a number. In days for dates, in seconds for the others.
+    private static func distance(_ range: String, _ value: String, _ from: String) -> String {
+        "pg_catalog.\(range)_subdiff(\(value), \(from))"
+    }
+
+    /// Seconds since 2000 where they say everything: below 2^52 microseconds, quotients by a million round to different numbers, since
+    /// they are a unit in the last place or more apart. Null elsewhere.
+    private static func nearDistance(_ range: String, _ name: String, _ type: String) -> String {
+        // The zone is left out where the type has none.
+        func year(_ year: Int) -> String { "'\(year)-01-01 00:00Z'::pg_catalog.\(type)" }
+        return "CASE WHEN \(name) >= \(year(1858)) AND \(name) < \(year(2142))"
+            + " THEN \(distance(range, name, year(2000))) END"
     }
 
     /// Arrays are hashed as they are sent. With the number of the elements' type in it, that has to be a type with the same
@@ -134,6 +157,9 @@ struct ColumnHash: Sendable {
             hash = "pg_catalog.hashtextextended((\(value)) COLLATE pg_catalog.\"C\", \(seed))"
         case .uuid: hash = "pg_catalog.uuid_hash_extended(\(value), \(seed))"
         case .bytes: hash = "pg_catalog.hash_array_extended(\(value), \(seed))"
+        case .moment(let far):
+            hash =
+                "coalesce(pg_catalog.hashfloat8extended(\(value), \(seed)), pg_catalog.hash_array_extended(\(far), \(seed)))"
         }
         return isNullable ? "coalesce(\(hash), \(null))" : hash
     }

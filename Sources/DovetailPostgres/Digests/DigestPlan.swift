@@ -35,7 +35,7 @@ struct DigestPlan: Sendable {
         // What fields and key are made of, and where the key is among the fields, is all that decides about a digest.
         let keys = zip(keyColumns, plan.keyFields).map { "\($0.kind)@\($1.map(String.init) ?? "-")" }
         dialect =
-            (["postgresql", "1", "\(plan.server.version / 10_000)", keys.joined(separator: "+")]
+            (["postgresql", "2", "\(plan.server.version / 10_000)", keys.joined(separator: "+")]
             + fields.map(\.kind)).joined(separator: "/")
     }
 
