@@ -156,6 +156,67 @@ struct DocumentCommandTests {
         #expect(try hub.doc("conflicts", "bo").status == 0)
     }
 
+    @Test("a conflict that waits is told of each time")
+    func waiting() throws {
+        let hub = try Hub(people: ["anna", "bo"])
+        let words = { (name: String) in [name, "--hub", hub.address, "--token-file", "\(name).token"] }
+        for (name, text) in [("anna", "1\n"), ("bo", "2\n")] {
+            try hub.place.write("\(name)/a.txt", text)
+            _ = try hub.place.run(words: ["doc", "push"] + words(name))
+        }
+        for verb in ["push", "pull"] {
+            let again = try hub.doc(verb, "bo")
+            #expect(again.status == 3 && again.out.contains("a.txt  a conflict waits"), "\(again)")
+        }
+    }
+
+    @Test(
+        "a path that is not there is no folder around it; what is in a kept folder can't be given a hub of its own"
+    )
+    func noSuchPath() throws {
+        let hub = try Hub()
+        let words = ["--hub", hub.address, "--token-file", "anna.token"]
+        try hub.place.write("anna/private.txt", "secret\n")
+        #expect(try hub.place.run(words: ["doc", "push", "anna"] + words).status == 0)
+        let elsewhere = ["--hub", hub.address.replacing("/notes", with: "/public")]
+        for (verb, path) in [
+            ("push", "anna/drafts"), ("pull", "anna/drafts"), ("watch", "anna/drafts"), ("push", "nowhere"),
+            ("status", "anna/drafts"), ("push", "anna/private.txt"),
+        ] {
+            let refused = try hub.place.run(words: ["doc", verb, path] + elsewhere)
+            #expect(refused.status == 2, "\(verb) \(path): \(refused)")
+        }
+        #expect(hub.read("anna/.dovetail/documents/folder/hub.json")?.contains("public") == false)
+    }
+
+    @Test("a command that is refused changes no hub that is remembered")
+    func remembered() throws {
+        let hub = try Hub()
+        let words = ["--hub", hub.address, "--token-file", "anna.token"]
+        try hub.place.write("anna/a.txt", "x\n")
+        #expect(try hub.place.run(words: ["doc", "push", "anna"] + words).status == 0)
+        let memory = hub.read("anna/.dovetail/documents/folder/hub.json")
+        // No token for it; and while another client keeps the folder.
+        let foreign = hub.address.replacing("/notes", with: "/elsewhere")
+        #expect(try hub.doc("push", "anna", "--hub", foreign).status == 1)
+        _ = try hub.watch("anna")
+        try hub.until { try hub.doc("push", "anna").err.contains("another client") ? true : nil }
+        #expect(try hub.doc("push", "anna", "--hub", foreign).status == 1)
+        #expect(hub.read("anna/.dovetail/documents/folder/hub.json") == memory)
+    }
+
+    @Test("a folder that is not there yet is made by a pull; a document by its name is one file")
+    func newFolder() throws {
+        let hub = try Hub()
+        let words = ["--hub", hub.address, "--token-file", "anna.token"]
+        try hub.place.write("anna/a.txt", "x\n")
+        #expect(try hub.place.run(words: ["doc", "push", "anna"] + words).status == 0)
+        #expect(try hub.place.run(words: ["doc", "pull", "fresh"] + words).status == 0)
+        #expect(hub.read("fresh/a.txt") == "x\n")
+        #expect(try hub.place.run(words: ["doc", "pull", "a.txt"] + words).status == 0)
+        #expect(hub.read("a.txt") == "x\n")
+    }
+
     @Test("a pull sends nothing, and a status changes nothing")
     func pullOnly() throws {
         let hub = try Hub()

@@ -139,6 +139,7 @@ struct DocResolveCommand: AsyncParsableCommand {
 /// Where none is asked: what a client remembers is in its own files.
 private struct NoHub: Hub {
     let name = "no hub"
+    let set = ""
     private var refusal: HubError { HubError(.unavailable, "no hub is asked here") }
 
     func documents() async throws -> SetListing { throw refusal }

@@ -55,7 +55,20 @@ struct DocumentPlace {
     let source: DocumentSource
     /// The document, where the path is one.
     let document: DocumentName?
+    /// The path that was named, absolute, and whether there is anything.
+    let path: String
+    let isThere: Bool
     private(set) var memory: Memory?
+
+    /// The file or folder that is kept in agreement.
+    var root: String {
+        switch source {
+        case .file(let path), .folder(let path): path
+        }
+    }
+
+    /// Whether the path is something in a folder that is kept in agreement as a whole.
+    var isInside: Bool { root != path }
 
     struct Memory: Codable, Equatable {
         var hub: String
@@ -67,16 +80,19 @@ struct DocumentPlace {
     static func find(_ path: String) throws -> DocumentPlace {
         let full = URL(fileURLWithPath: path).standardizedFileURL.path
         var isFolder: ObjCBool = false
-        if FileManager.default.fileExists(atPath: full, isDirectory: &isFolder), isFolder.boolValue {
-            return DocumentPlace(source: .folder(full), document: nil)
+        let isThere = FileManager.default.fileExists(atPath: full, isDirectory: &isFolder)
+        if isThere, isFolder.boolValue {
+            return DocumentPlace(source: .folder(full), document: nil, path: full, isThere: true)
         }
         let alone = DocumentPlace(
-            source: .file(full), document: try name((full as NSString).lastPathComponent))
+            source: .file(full), document: try name((full as NSString).lastPathComponent), path: full,
+            isThere: isThere)
         if alone.memory != nil { return alone }
         var folder = (full as NSString).deletingLastPathComponent
         while folder.count > 1 {
             let relative = String(full.dropFirst(folder.count + 1))
-            let around = DocumentPlace(source: .folder(folder), document: try name(relative))
+            let around = DocumentPlace(
+                source: .folder(folder), document: try name(relative), path: full, isThere: isThere)
             if around.memory != nil { return around }
             folder = (folder as NSString).deletingLastPathComponent
         }
@@ -91,9 +107,11 @@ struct DocumentPlace {
         }
     }
 
-    private init(source: DocumentSource, document: DocumentName?) {
+    private init(source: DocumentSource, document: DocumentName?, path: String, isThere: Bool) {
         self.source = source
         self.document = document
+        self.path = path
+        self.isThere = isThere
         memory = (try? Data(contentsOf: URL(fileURLWithPath: file))).flatMap {
             try? JSONDecoder().decode(Memory.self, from: $0)
         }
@@ -103,7 +121,7 @@ struct DocumentPlace {
 
     /// Remembers the hub for the next command about these files. The token itself is not.
     /// - Throws: ``UsageFailure`` when the folder can't be written to.
-    mutating func remember(_ options: HubOptions) throws {
+    func remember(_ options: HubOptions) throws {
         guard let hub = options.hub ?? memory?.hub else { return }
         let tokenFile = options.tokenFile.map { URL(fileURLWithPath: $0).standardizedFileURL.path }
         let now = Memory(hub: hub, tokenFile: tokenFile ?? memory?.tokenFile)
@@ -116,7 +134,6 @@ struct DocumentPlace {
         } catch {
             throw UsageFailure("\(file) can't be written: \(error.localizedDescription)")
         }
-        memory = now
     }
 }
 

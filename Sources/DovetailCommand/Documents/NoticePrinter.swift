@@ -23,6 +23,18 @@ struct NoticePrinter: Sendable {
         Console.flush()
     }
 
+    /// A conflict that waits since an earlier time.
+    func showWaiting(_ conflict: DocumentConflict) {
+        let message = "a conflict waits for a decision; see: dovetail doc conflicts"
+        if json {
+            Console.json(
+                NoticeJSON(
+                    notice: "waiting", document: conflict.document, conflict: conflict.id, message: message))
+        } else {
+            Console.line(Paint.stdout.red("!") + " \(Safe.line(conflict.document.text))  \(message)")
+        }
+    }
+
     private static func said(_ notice: ClientNotice) -> (line: String, json: NoticeJSON) {
         let paint = Paint.stdout
         func name(_ document: DocumentName) -> String { Safe.line(document.text) }

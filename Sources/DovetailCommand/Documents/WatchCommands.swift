@@ -1,18 +1,59 @@
 import ArgumentParser
 import DovetailDocuments
 import Foundation
+import Synchronization
 
 /// Files that are kept in agreement.
 struct PlaceArgument: ParsableArguments {
     @Argument(help: "A file, or a folder of documents.", completion: .file())
     var path: String
 
-    /// The place, with the hub remembered for the next command.
-    func open(_ hub: HubOptions) throws -> (place: DocumentPlace, hub: HTTPHub) {
+    /// Does `work` on the place, with its hub. What is not there yet is a document of the hub, or becomes a folder, where `mayMake` says so.
+    /// - Throws: ``UsageFailure``, and what `work` throws.
+    func with<Result>(
+        _ options: HubOptions, mayMake: Bool, _ work: (DocumentPlace, HTTPHub) async throws -> Result
+    ) async throws -> Result {
         var place = try DocumentPlace.find(path)
-        let access = try hub.open(place)
-        try place.remember(hub)
-        return (place, access)
+        // Of a file that is kept by itself and is gone, it is known what it was.
+        let isNew = !place.isThere && place.memory == nil
+        if !place.isThere && place.isInside || isNew && !mayMake { throw missing(place) }
+        if place.isInside, let hub = options.hub, hub != place.memory?.hub {
+            throw UsageFailure(
+                "\(path) belongs to \(place.root), which is kept in agreement with \(place.memory?.hub ?? ""): name that folder to"
+                    + " give it another hub")
+        }
+        let access = try options.open(place)
+        return try await access.whileOpen {
+            var isFolder = isNew
+            if isNew, !path.hasSuffix("/") { isFolder = try await !isDocument(place, at: access) }
+            if isFolder {
+                do {
+                    try FileManager.default.createDirectory(
+                        atPath: place.path, withIntermediateDirectories: true)
+                } catch {
+                    throw UsageFailure("the folder \(path) can't be made: \(error.localizedDescription)")
+                }
+                place = try DocumentPlace.find(path)
+            }
+            return try await work(place, access)
+        }
+    }
+
+    /// The place as it is.
+    func find() throws -> DocumentPlace {
+        let place = try DocumentPlace.find(path)
+        guard place.isThere || place.memory != nil && !place.isInside else { throw missing(place) }
+        return place
+    }
+
+    private func isDocument(_ place: DocumentPlace, at hub: HTTPHub) async throws -> Bool {
+        try await hub.documents().documents.contains { $0.document == place.document && $0.hash != nil }
+    }
+
+    private func missing(_ place: DocumentPlace) -> UsageFailure {
+        let inside =
+            place.isInside ? "; to keep all of \(place.root) in agreement, name that" : "; make it first"
+        return UsageFailure("there is no file or folder \(path)\(inside)")
     }
 }
 
@@ -58,16 +99,19 @@ struct DocWatchCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let (place, access) = try argument.open(hub)
         var options = client.options
         options.polls = polling
         options.quiet = .milliseconds(debounce)
         let printer = NoticePrinter(json: output.json)
-        let watcher = DocumentClient(place.source, hub: access, options: options) { printer.show($0) }
-        if !output.quiet {
-            Console.error("keeping \(Safe.line(argument.path)) in agreement with \(access.name)")
-        }
-        try await access.whileOpen {
+        try await argument.with(hub, mayMake: true) { place, access in
+            let watcher = DocumentClient(place.source, hub: access, options: options) { printer.show($0) }
+            // A hub that is away is waited for, but not in place of the one that is known.
+            try await watcher.open()
+            if place.memory.map({ $0.hub != access.name }) ?? false { _ = try await access.documents() }
+            try place.remember(hub)
+            if !output.quiet {
+                Console.error("keeping \(Safe.line(argument.path)) in agreement with \(access.name)")
+            }
             do {
                 try await Interruption.heeded(saying: "ending; interrupt again to end at once") {
                     try await watcher.run()
@@ -83,17 +127,24 @@ struct DocWatchCommand: AsyncParsableCommand {
 private func oneRound(
     _ argument: PlaceArgument, _ hub: HubOptions, _ options: DocumentClient.Options, _ output: OutputOptions
 ) async throws {
-    let (place, access) = try argument.open(hub)
     let printer = NoticePrinter(json: output.json)
-    let client = DocumentClient(place.source, hub: access, options: options) { printer.show($0) }
-    let waiting = try await access.whileOpen {
+    let isWaiting = try await argument.with(hub, mayMake: !options.sends) { place, access in
+        let told = Mutex<Set<DocumentName>>([])
+        let client = DocumentClient(place.source, hub: access, options: options) { notice in
+            if case .conflict(let document, _, _) = notice { _ = told.withLock { $0.insert(document) } }
+            printer.show(notice)
+        }
         try await client.synchronize()
-        let problems = await client.problemsByDocument()
+        try place.remember(hub)
         let conflicts = try await client.conflicts().filter { $0.resolution == nil }
+        for conflict in conflicts where !told.withLock({ $0.contains(conflict.document) }) {
+            printer.showWaiting(conflict)
+        }
+        let (problems, paths) = (await client.problemsByDocument(), await client.problemsByPath())
         await client.close()
-        return problems.count + conflicts.count
+        return !problems.isEmpty || !paths.isEmpty || !conflicts.isEmpty
     }
-    guard waiting == 0 else { throw ExitCode(ExitStatus.waiting.rawValue) }
+    if isWaiting { throw ExitCode(ExitStatus.waiting.rawValue) }
 }
 
 /// `dovetail doc push PATH`
@@ -149,6 +200,7 @@ struct DocStatusCommand: AsyncParsableCommand {
             var commit: Int64
             var conflict: String?
             var refused: String?
+            var problem: String?
         }
         var documents: [Document]
         var hubAway: String?
@@ -156,7 +208,7 @@ struct DocStatusCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let place = try DocumentPlace.find(argument.path)
+        let place = try argument.find()
         let access = try hub.open(place)
         let client = DocumentClient(place.source, hub: access)
         let status = try await access.whileOpen { try await client.status() }
@@ -166,14 +218,17 @@ struct DocStatusCommand: AsyncParsableCommand {
                     documents: status.documents.map {
                         StatusJSON.Document(
                             document: $0.document, next: $0.agreement?.word, commit: $0.position.sequence,
-                            conflict: $0.conflict, refused: $0.refused)
+                            conflict: $0.conflict, refused: $0.refused, problem: $0.problem)
                     }, hubAway: status.hubAway, problems: status.problems))
         } else {
             if let away = status.hubAway { Console.line("the hub is away: \(Safe.line(away))") }
             for document in status.documents {
                 let words = document.agreement?.words ?? "as of commit \(document.position.sequence)"
                 let refused = document.refused.map { "; refused: \(Safe.line($0))" } ?? ""
-                Console.line("\(Safe.line(document.document.text))  \(words)\(refused)")
+                let isNoted = document.conflict != nil && document.agreement?.word != "conflict"
+                let noted = isNoted ? "; a conflict waits for a decision: dovetail doc conflicts" : ""
+                let problem = document.problem.map { "; \(Safe.line($0))" } ?? ""
+                Console.line("\(Safe.line(document.document.text))  \(words)\(refused)\(noted)\(problem)")
             }
             for (path, problem) in status.problems.sorted(by: { $0.key < $1.key }) {
                 Console.line("\(Safe.line(path))  \(Safe.line(problem))")
@@ -181,7 +236,7 @@ struct DocStatusCommand: AsyncParsableCommand {
             if status.documents.isEmpty { Console.line("there are no documents") }
         }
         let waits = status.documents.contains {
-            $0.conflict != nil || $0.refused != nil || $0.agreement?.word == "conflict"
+            $0.conflict != nil || $0.refused != nil || $0.problem != nil || $0.agreement?.word == "conflict"
         }
         if waits || !status.problems.isEmpty { throw ExitCode(ExitStatus.waiting.rawValue) }
     }

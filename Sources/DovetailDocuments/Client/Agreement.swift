@@ -85,6 +85,11 @@ public struct DocumentTexts: Sendable, Hashable {
         return !text.contains(0)
     }
 
+    /// Whether a decision says what the text is to be: two texts that have no lines can't both be it.
+    public func allows(_ resolution: DocumentConflict.Resolution) -> Bool {
+        resolution != .both || hasLines || local == nil || hub == nil
+    }
+
     /// The text that follows from what someone decided: of what is in conflict the decided side, of all else the merge.
     public func resolved(_ resolution: DocumentConflict.Resolution, _ rules: DocumentRules) -> [UInt8]? {
         if case .text(let text) = resolution { return text }

@@ -12,6 +12,8 @@ struct ClientState {
     /// Random; kept until it turns out that someone else has it.
     private(set) var client: ClientIdentity
     private(set) var records: [DocumentName: DocumentRecord] = [:]
+    /// The set at the hub that places in records are of; nil: none was met yet.
+    private(set) var set: String?
     /// What was found damaged when it was opened, for people.
     private(set) var problems: [String] = []
     var isReadOnly: Bool { lock == nil }
@@ -35,6 +37,7 @@ struct ClientState {
         self.folder = folder
         lock = nil
         client = try Self.identity(in: folder, files) ?? ClientIdentity(id: 0, place: 0)
+        set = try files.read("\(folder)/set").flatMap { String(validating: $0, as: UTF8.self) }
         if try files.facts(of: "\(folder)/records") != nil { try loadRecords(puttingAside: false) }
     }
 
@@ -65,6 +68,7 @@ struct ClientState {
         let known = try Self.identity(in: folder, files)
         client = known ?? ClientIdentity(id: random.next(), place: place)
         if known == nil || client.place != place { try renewClient(place: place, using: &random) }
+        set = try files.read("\(folder)/set").flatMap { String(validating: $0, as: UTF8.self) }
         try removeDrafts()
         try loadRecords(puttingAside: true)
         try removeUnusedTexts()
@@ -83,6 +87,25 @@ struct ClientState {
         client = new
     }
 
+    /// From now on places are of another set: of what was agreed only the texts hold, and conflicts with the old one are over. If it
+    /// dies on the way, it begins anew.
+    mutating func enter(set: String) throws(FileProblem) {
+        guard set != self.set else { return }
+        for var record in self.set == nil ? [] : records.values.map({ $0 }) {
+            record.agreed.isKnown = false
+            record.agreed.position = LogPosition(epoch: 0, sequence: 0)
+            record.pending = nil
+            record.refused = nil
+            record.settled = []
+            // Marks stay in the file until someone removes them.
+            if record.conflict?.state != .marked { record.conflict = nil }
+            record.conflict?.isReported = true
+            try save(record)
+        }
+        if !isReadOnly { try replace("\(folder)/set", with: Array(set.utf8)) }
+        self.set = set
+    }
+
     // MARK: Records
 
     /// Keeps a record in place of the one that it follows, with new texts that it needs.
@@ -95,13 +118,13 @@ struct ClientState {
             guard needed.contains(hash), uses[hash, default: 0] == 0 else { continue }
             try keep(text, hash)
         }
-        guard records[record.document] != record else { return }
-        try replace(path(of: record.document), with: try Self.encoded(record))
+        guard records[record.document].map({ !$0.isSame(as: record) }) ?? true else { return }
+        if !isReadOnly { try replace(path(of: record.document), with: try Self.encoded(record)) }
         records[record.document] = record
         for text in needed.subtracting(old) { uses[text, default: 0] += 1 }
         for text in old.subtracting(needed) {
             uses[text, default: 1] -= 1
-            guard uses[text] == 0 else { continue }
+            guard uses[text] == 0, !isReadOnly else { continue }
             uses[text] = nil
             // One that stays is removed when the state is opened again.
             try? files.remove(path(of: text))
@@ -134,6 +157,8 @@ struct ClientState {
     struct Decision: Codable {
         var resolution: DocumentConflict.Resolution
         var theirs: TextHash?
+        /// What was in the file then, where a whole text was given: edits since go on top of that.
+        var mine: [UInt8]?
     }
 
     /// Keeps what someone decided until it is carried out. Any process may.

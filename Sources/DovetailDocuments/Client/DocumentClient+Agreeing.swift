@@ -26,6 +26,8 @@ extension DocumentClient {
                 // Who may not write may still read the others.
                 case .forbidden, .notFound, .pruned, .invalid, .refused, .tooLarge, .damaged:
                     queue.remove(document)
+                    // A refused text was told of, with the place of its copy.
+                    if record(of: document).refused != nil { problems[document] = error.message }
                     postpone(document, error.message)
                 }
             }
@@ -68,7 +70,7 @@ extension DocumentClient {
         let hub = try await hubText(of: record(of: document), base: base.isKnown ? .some(base.text) : nil)
         // Nothing waits from here to the end of a decision.
         var record = record(of: document)
-        let local = try folder.read(record.path)
+        let local = try readFile(of: &record, in: folder)
         if waits(for: local, of: record) || waitsForMarks(record, local) { return true }
         let texts = DocumentTexts(
             base: base.text, isBaseKnown: base.isKnown && record.agreed.isKnown && hub.followsBase,
@@ -118,7 +120,8 @@ extension DocumentClient {
             heads[document]?.sequence == record.agreed.position.sequence
         else { return false }
         guard let folder else { return true }
-        let local = try folder.read(record.path)
+        var found = record
+        let local = try readFile(of: &found, in: folder)
         return local.map { TextHash(of: $0) } == record.agreed.text || waits(for: local, of: record)
     }
 
@@ -156,14 +159,21 @@ extension DocumentClient {
     /// When all files are gone at once, it is more likely that the folder is.
     private func checkEmptied(_ folder: DocumentFolder) throws {
         try folder.checkRoot()
+        if let reason = reasonIfEmptied(folder) { throw Postponed(reason: reason) }
+    }
+
+    /// Why nothing is deleted at the hub, where the files of all documents are gone; nil: there are some, or all may be deleted.
+    func reasonIfEmptied(_ folder: DocumentFolder) -> String? {
         guard !options.mayEmpty, let records = memory?.records.values.filter({ $0.agreed.text != nil }),
             records.count > 2
-        else { return }
-        for record in records where try files.facts(of: folder.path(record.path)) != nil { return }
-        throw Postponed(
-            reason:
-                "all \(records.count) documents are gone from \(folder.root): nothing is deleted at the hub;"
-                + " bring them back, or allow that all are deleted")
+        else { return nil }
+        // One that can't be looked at is there.
+        func isGone(_ record: DocumentRecord) -> Bool {
+            do { return try files.facts(of: folder.path(record.path)) == nil } catch { return false }
+        }
+        guard records.allSatisfy(isGone) else { return nil }
+        return "all \(records.count) documents are gone from \(folder.root): nothing is deleted at the hub;"
+            + " bring them back, or allow that all are deleted (--allow-empty)"
     }
 
     private func newKey() -> CommitKey {

@@ -20,8 +20,16 @@ extension DocumentClient {
         await enter()
         defer { leave() }
         let state = try memory ?? ClientState(reading: statePath, files: files)
-        guard let held = state.records[document]?.conflict else { throw NoSuchConflict(document: document) }
-        try state.decide(held.id, ClientState.Decision(resolution: resolution, theirs: held.theirs))
+        guard let record = state.records[document], let held = record.conflict else {
+            throw NoSuchConflict(document: document)
+        }
+        func text(_ hash: TextHash?) throws -> [UInt8]? { try hash.flatMap { try state.text($0) } }
+        let texts = DocumentTexts(
+            base: try text(held.base), local: try text(held.mine), hub: try text(held.theirs))
+        guard texts.allows(resolution) else { throw CannotBeBoth(document: document) }
+        var decision = ClientState.Decision(resolution: resolution, theirs: held.theirs)
+        if case .text = resolution { decision.mine = try files.read("\(source.folder)/\(record.path)") }
+        try state.decide(held.id, decision)
         guard memory != nil else { return }
         try carryOutDecisions()
         wake.signal()
@@ -31,6 +39,12 @@ extension DocumentClient {
     public struct NoSuchConflict: Error, Sendable, Hashable, CustomStringConvertible {
         public let document: DocumentName
         public var description: String { "\(document) is in no conflict here; nothing was done" }
+    }
+
+    /// Two texts without lines were to be kept both.
+    public struct CannotBeBoth: Error, Sendable, Hashable, CustomStringConvertible {
+        public let document: DocumentName
+        public var description: String { document.cannotBeBoth }
     }
 
     func conflict(of record: DocumentRecord, _ held: DocumentRecord.HeldConflict) throws -> DocumentConflict {
@@ -69,13 +83,17 @@ extension DocumentClient {
                 + String(random.next() as UInt64, radix: 16),
             reason: reason, state: .waits, base: base.map { TextHash(of: $0) }, mine: mine, theirs: hub.text,
             position: hub.position, time: waiting?.time ?? clock.date, isReported: false)
-        let isNew = waiting == nil
+        let isNew = waiting?.reason != reason
         defer { if isNew, record.conflict != nil { tell(.conflict(record.document, held.id, reason)) } }
 
         if reason == .deletedHere, let theirs = texts.hub {
             // Nothing was written here that could be lost: the text comes back, and that it was deleted is noted.
             held.state = .noted
             record.conflict = held
+            // What waited here was in the file that is gone.
+            if let waited = try remembered(waiting?.mine).text {
+                try folder.keepInTrash(waited, of: record.path, at: clock.date)
+            }
             return try write(theirs, &record, over: nil, hub, folder, keeping: [theirs, base])
         }
         if options.conflicts == .marks, texts.local != nil, texts.hub != nil, texts.hasLines {
@@ -117,7 +135,9 @@ extension DocumentClient {
             guard let held = record.conflict, let decision = try memory?.decision(held.id) else { continue }
             do {
                 if decision.theirs == held.theirs {
-                    guard try carryOut(decision.resolution, record, held, seen: nil) else { continue }
+                    guard
+                        try carryOut(decision.resolution, record, held, at: held.position, on: decision.mine)
+                    else { continue }
                 } else {
                     tell(
                         .problem(
@@ -142,7 +162,10 @@ extension DocumentClient {
                 let held = record.conflict, held.id == decided.id
             else { continue }
             do {
-                if try !carryOut(resolution, record, held, seen: decided) { hasDecisions = true }
+                // A conflict with other texts has another id, so these are the ones that were seen.
+                if try !carryOut(resolution, record, held, at: decided.position, on: decided.mine) {
+                    hasDecisions = true
+                }
             } catch let error as FileProblem {
                 hasDecisions = true
                 problems[record.document] = error.message
@@ -151,11 +174,11 @@ extension DocumentClient {
         }
     }
 
-    /// - Parameter seen: the conflict as it was when it was decided, where that may be another than it is now.
+    /// - Parameter seen: what was in the file when it was decided; nil: it is not known, or there was none.
     /// - Returns: false: it has to wait.
     private func carryOut(
         _ resolution: DocumentConflict.Resolution, _ record: DocumentRecord,
-        _ held: DocumentRecord.HeldConflict, seen: DocumentConflict?
+        _ held: DocumentRecord.HeldConflict, at position: LogPosition, on seen: [UInt8]?
     ) throws -> Bool {
         guard let folder, record.pending == nil else { return false }
         var record = record
@@ -169,22 +192,32 @@ extension DocumentClient {
             tell(.resolved(record.document, id))
             return true
         }
-        let local = try folder.read(record.path)
-        let theirs = try seen.map { $0.theirs } ?? remembered(held.theirs).text
-        let position = seen?.position ?? held.position
+        let local = try readFile(of: &record, in: folder)
+        let theirs = try remembered(held.theirs).text
         // In a marked file both sides stand already; what they were is remembered.
         let mine = held.state == .marked ? try remembered(held.mine).text : local
         let base = try remembered(held.base)
         let texts = DocumentTexts(base: base.text, isBaseKnown: base.isKnown, local: mine, hub: theirs)
         let rules = heads[record.document]?.rules ?? DocumentRules()
+        guard texts.allows(resolution) else {
+            throw FileProblem(.failed, record.document.cannotBeBoth)
+        }
         var result = texts.resolved(resolution, rules)
-        if case .text(let text) = resolution, let known = seen?.mine, held.state == .waits, known != local {
+        var isLost = false
+        if case .text(let text) = resolution, let seen, held.state == .waits, seen != local {
             // It was edited since: the edit goes on top of what was decided.
-            let edit = DocumentTexts(base: known, local: local, hub: text)
-            if case .merge(let both) = edit.agreement(rules) { result = both }
+            let edit = DocumentTexts(base: seen, local: local, hub: text)
+            if case .merge(let both) = edit.agreement(rules) { result = both } else { isLost = local != nil }
         }
         if let local, result != local, !isKept(local, by: resolution, held) {
             try folder.keepInTrash(local, of: record.path, at: clock.date)
+        }
+        if isLost {
+            tell(
+                .problem(
+                    record.document,
+                    "\(record.path) was edited after its conflict was decided, in the same lines; what it was is in \(folder.state)/trash"
+                ))
         }
         let agreed = DocumentRecord.Agreed(text: theirs.map { TextHash(of: $0) }, position: position)
         if result == local {

@@ -15,7 +15,7 @@ extension DocumentClient {
     private static let part = 256
 
     /// Learns which documents there are.
-    func learn() async throws { took(try await hub.documents()) }
+    func learn() async throws { try took(try await hub.documents()) }
 
     /// The same, and what was decided at the hub.
     func connect() async throws {
@@ -23,7 +23,8 @@ extension DocumentClient {
         try await carryOutDecisionsOfHub()
     }
 
-    private func took(_ listing: SetListing) {
+    private func took(_ listing: SetListing) throws(FileProblem) {
+        try memory?.enter(set: hub.set)
         if let epoch, epoch != listing.epoch { forgetHub() }
         epoch = listing.epoch
         place = max(place, listing.place)

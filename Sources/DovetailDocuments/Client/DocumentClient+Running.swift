@@ -90,7 +90,7 @@ extension DocumentClient {
             try take(path: file.path, of: name)
         }
         for record in memory?.records.values.map({ $0 }) ?? []
-        where scan.files[record.document] == nil && record.agreed.text != nil {
+        where scan.isGone(record) && record.agreed.text != nil {
             changed.insert(record.document)
         }
         seen = scan.files
@@ -106,7 +106,9 @@ extension DocumentClient {
                 continue
             }
             let text: [UInt8]?
+            var path = path
             do throws(FileProblem) {
+                if let other = try folder.otherForm(of: path) { path = other }
                 text = try folder.read(path)
             } catch {
                 // A folder of that name, or a file without the right to read it: not a document's text.

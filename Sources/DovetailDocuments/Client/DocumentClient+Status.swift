@@ -10,6 +10,8 @@ public struct DocumentStatus: Sendable, Hashable {
     public var conflict: DocumentConflict.ID?
     /// What is agreed; its sequence is 0 before the first time.
     public var position: LogPosition
+    /// What is in the way of it, for people.
+    public var problem: String?
 }
 
 /// All documents of a client.
@@ -25,7 +27,7 @@ public struct ClientStatus: Sendable, Hashable {
 extension DocumentClient {
     /// What would be pushed, taken, merged and asked now. Changes nothing, here or at the hub, and may be asked while another process keeps
     /// the same documents.
-    /// - Throws: ``FileProblem``.
+    /// - Throws: ``FileProblem`` when the folder or what is remembered can't be read; ``HubError`` when the hub does not let one in.
     public func status() async throws -> ClientStatus {
         await enter()
         defer { leave() }
@@ -45,8 +47,10 @@ extension DocumentClient {
         do {
             try await learn()
         } catch let error as HubError {
+            guard error.kind == .unavailable || error.kind == .busy else { throw error }
             away = error.message
         }
+        let mislaid = reasonIfEmptied(folder)
         var documents: [DocumentStatus] = []
         let names = Set(scan.files.keys).union(memory?.records.keys.map { $0 } ?? []).union(heads.keys)
         for name in names.sorted() where folder.holds(name) {
@@ -56,19 +60,26 @@ extension DocumentClient {
                 document: name, isPending: record.pending != nil, refused: record.refused?.reason,
                 conflict: record.conflict?.id, position: record.agreed.position)
             if away == nil {
-                let base = try remembered(record.agreed.text)
                 do {
+                    let base = try remembered(record.agreed.text)
                     let hub = try await hubText(of: record, base: base.isKnown ? .some(base.text) : nil)
-                    status.agreement = DocumentTexts(
+                    let texts = DocumentTexts(
                         base: base.text,
                         isBaseKnown: base.isKnown && record.agreed.isKnown && hub.followsBase,
-                        local: try folder.read(record.path), hub: hub.text
-                    ).agreement(hub.rules)
+                        local: try readFile(of: &record, in: folder), hub: hub.text)
+                    let agreement = texts.agreement(hub.rules)
+                    status.agreement = agreement
+                    if agreement == .push, texts.local == nil { status.problem = mislaid }
                 } catch let error as HubError {
-                    away = error.message
+                    if error.kind == .unavailable || error.kind == .busy { away = error.message }
+                    status.problem = error.message
+                } catch let error as FileProblem {
+                    status.problem = error.message
                 }
             }
-            if status.agreement != .nothing || record.agreed.text != nil { documents.append(status) }
+            if status.agreement != .nothing || record.agreed.text != nil || status.problem != nil {
+                documents.append(status)
+            }
         }
         return ClientStatus(documents: documents, hubAway: away, problems: scan.problems)
     }

@@ -180,6 +180,9 @@ public actor DocumentClient {
     /// Why documents are not in agreement, where something is in the way.
     public func problemsByDocument() -> [DocumentName: String] { problems }
 
+    /// Files that can't be documents, and folders that can't be looked into, and why.
+    public func problemsByPath() -> [String: String] { nameProblems }
+
     func tell(_ notice: ClientNotice) { observer(notice) }
 
     func forgetHub() {
@@ -209,11 +212,21 @@ public actor DocumentClient {
 
     /// The file of a document has its name in another form of Unicode than it had.
     func take(path: String, of document: DocumentName) throws(FileProblem) {
-        guard let folder, var record = memory?.records[document], record.path != path,
+        guard let folder, var record = memory?.records[document], !record.path.isSameName(as: path),
             try files.facts(of: folder.path(record.path)) == nil
         else { return }
         record.path = path
         try save(record)
+    }
+
+    /// What is in the file of a document, also where that was given another form of its name in Unicode.
+    func readFile(of record: inout DocumentRecord, in folder: DocumentFolder) throws(FileProblem) -> [UInt8]?
+    {
+        if let text = try folder.read(record.path) { return text }
+        guard let other = try folder.otherForm(of: record.path) else { return nil }
+        record.path = other
+        if memory?.records[record.document] != nil { try save(record) }
+        return try folder.read(other)
     }
 
     func record(of document: DocumentName) -> DocumentRecord {

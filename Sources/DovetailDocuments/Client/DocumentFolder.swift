@@ -43,8 +43,15 @@ struct DocumentFolder: Sendable {
     /// What is in the folder.
     struct Scan: Sendable {
         var files: [DocumentName: (path: String, facts: FileFacts)] = [:]
-        /// Files that can't be documents, and why.
+        /// Files that can't be documents, and folders that can't be looked into, and why.
         var problems: [String: String] = [:]
+        /// Such folders, each with a slash at its end.
+        var closed: [String] = []
+
+        /// Whether a file is not there any more; one in a closed folder may be.
+        func isGone(_ record: DocumentRecord) -> Bool {
+            files[record.document] == nil && !closed.contains { record.path.hasPrefix($0) }
+        }
     }
 
     /// Looks through the whole folder.
@@ -66,10 +73,17 @@ struct DocumentFolder: Sendable {
             } catch {
                 if folder.isEmpty { throw error.kind == .missing ? gone() : error }
                 if error.kind == .missing { continue }
-                throw error
+                scan.problems[folder] = error.message
+                scan.closed.append("\(folder)/")
+                continue
             }
             for entry in entries.sorted(by: { $0.name < $1.name }) where !IgnoredNames.ignores(entry.name) {
                 let relative = folder.isEmpty ? entry.name : "\(folder)/\(entry.name)"
+                guard entry.isText else {
+                    scan.problems[relative] =
+                        "\(relative) has a name that is not UTF-8, and is left out; rename it"
+                    continue
+                }
                 switch entry.facts.kind {
                 case .folder: open.append(relative)
                 case .other: continue
@@ -108,7 +122,15 @@ struct DocumentFolder: Sendable {
     func removeDrafts(except kept: Set<String>) throws(FileProblem) {
         var open = [root]
         while let folder = open.popLast() {
-            for entry in try files.entries(of: folder) {
+            let entries: [FileEntry]
+            do throws(FileProblem) {
+                entries = try files.entries(of: folder)
+            } catch {
+                // One that can't be looked into is told of where documents are looked for.
+                if folder == root { throw error }
+                continue
+            }
+            for entry in entries {
                 let path = "\(folder)/\(entry.name)"
                 if entry.facts.kind == .folder {
                     if only == nil, !IgnoredNames.ignores(entry.name) { open.append(path) }
@@ -131,6 +153,26 @@ struct DocumentFolder: Sendable {
                 "\(path(relative)) is a folder or a link, where a document's file should be: move it away")
         }
         return try files.read(path(relative))
+    }
+
+    /// Where a file is that has this name in another form of Unicode, which makes no difference to people; nil where the name itself is
+    /// there, or none.
+    func otherForm(of relative: String) throws(FileProblem) -> String? {
+        guard try files.facts(of: path(relative)) == nil, !relative.utf8.allSatisfy({ $0 < 0x80 }) else {
+            return nil
+        }
+        var found = ""
+        for part in relative.split(separator: "/") {
+            let folder = found.isEmpty ? root : path(found)
+            guard try files.facts(of: folder)?.kind == .folder else { return nil }
+            // Texts are equal here in whatever form they are.
+            let forms = try files.entries(of: folder).map(\.name).filter { $0 == String(part) }
+            guard let form = forms.first(where: { $0.isSameName(as: String(part)) }) ?? forms.first else {
+                return nil
+            }
+            found += found.isEmpty ? form : "/\(form)"
+        }
+        return found
     }
 
     /// No folder on the way to a file may be a link: it could lead anywhere.
@@ -186,6 +228,7 @@ struct DocumentFolder: Sendable {
         try files.remove(part)
         do throws(FileProblem) {
             try files.create(part, with: text, mode: facts?.mode)
+            if facts != nil { files.giveOwner(of: path, to: part) }
             try files.rename(part, to: draft)
         } catch {
             try? files.remove(part)
@@ -201,6 +244,7 @@ struct DocumentFolder: Sendable {
                 try files.remove(draft)
                 return .overtaken
             }
+            try checkWriters(path)
             guard try files.exchange(draft, with: path) else {
                 try files.rename(draft, to: path)
                 return .written
@@ -222,6 +266,15 @@ struct DocumentFolder: Sendable {
         return .overtaken
     }
 
+    /// A program that has a file open goes on writing into it when another one has its name, and nobody would ever see that.
+    private func checkWriters(_ path: String) throws(FileProblem) {
+        guard files.hasWriter(path) else { return }
+        throw FileProblem(
+            .failed,
+            "\(path) is held open by a program that writes to it; what others wrote comes in once it is closed"
+        )
+    }
+
     /// Removes what a write left in its draft's place. What someone wrote into the old file after all goes to the trash.
     /// - Returns: that late text.
     @discardableResult
@@ -238,6 +291,7 @@ struct DocumentFolder: Sendable {
         try checkFolders(of: relative)
         let path = path(relative)
         guard try hash(of: path) == old else { return .overtaken }
+        try checkWriters(path)
         let place = try trash(for: relative, date)
         do throws(FileProblem) {
             try files.rename(path, to: place)

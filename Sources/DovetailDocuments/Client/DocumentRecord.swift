@@ -72,6 +72,9 @@ struct DocumentRecord: Sendable, Hashable, Codable {
         var copy: String
     }
 
+    /// Equal to the byte: texts are equal in whatever form of Unicode, and the file systems' names are not.
+    func isSame(as other: DocumentRecord) -> Bool { self == other && path.isSameName(as: other.path) }
+
     /// The texts that it needs.
     var texts: Set<TextHash> {
         var texts: Set<TextHash?> = [agreed.text, pending?.text]
@@ -81,4 +84,9 @@ struct DocumentRecord: Sendable, Hashable, Codable {
         if let write { texts.formUnion([write.new, write.agreed.text]) }
         return Set(texts.compactMap { $0 })
     }
+}
+
+extension String {
+    /// Whether a file system takes the two for one name.
+    func isSameName(as other: String) -> Bool { utf8.elementsEqual(other.utf8) }
 }

@@ -7,7 +7,7 @@ public protocol FileSystem: Sendable {
     func read(_ path: String) throws(FileProblem) -> [UInt8]?
     /// What is known of a path without reading it, links not followed; nil: there is nothing.
     func facts(of path: String) throws(FileProblem) -> FileFacts?
-    /// What is in a folder, links not followed, in no order. Names that are no texts are left out.
+    /// What is in a folder, links not followed, in no order.
     func entries(of folder: String) throws(FileProblem) -> [FileEntry]
     /// Makes a folder and those above it; nothing where it is there.
     func makeFolder(_ path: String) throws(FileProblem)
@@ -29,6 +29,15 @@ public protocol FileSystem: Sendable {
     func lock(_ path: String) throws(FileProblem) -> (any FileLock)?
     /// Whether names that differ in case only are one file in a folder.
     func ignoresCase(in folder: String) -> Bool
+    /// Whether a program has a file open to write to it, as far as that can be known.
+    func hasWriter(_ path: String) -> Bool
+    /// Gives a file the owner and the group of another one, where that is allowed.
+    func giveOwner(of path: String, to new: String)
+}
+
+extension FileSystem {
+    public func hasWriter(_ path: String) -> Bool { false }
+    public func giveOwner(of path: String, to new: String) {}
 }
 
 /// A file that is held. It is let go of with its last reference, and by the system with its process.
@@ -61,10 +70,13 @@ public struct FileFacts: Sendable, Hashable {
 public struct FileEntry: Sendable, Hashable {
     public var name: String
     public var facts: FileFacts
+    /// False: its name is no text, and is given as far as it is one.
+    public var isText: Bool
 
-    public init(name: String, facts: FileFacts) {
+    public init(name: String, facts: FileFacts, isText: Bool = true) {
         self.name = name
         self.facts = facts
+        self.isText = isText
     }
 }
 

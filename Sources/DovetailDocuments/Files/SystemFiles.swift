@@ -52,12 +52,17 @@ public struct SystemFiles: FileSystem {
         defer { closedir(list) }
         var entries: [FileEntry] = []
         while let entry = readdir(list) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                String(validating: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            let (name, isText) = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                let bytes = bytes.prefix { $0 != 0 }
+                let name = String(validating: bytes, as: UTF8.self)
+                return (name ?? String(decoding: bytes, as: UTF8.self), name != nil)
             }
-            guard let name, name != ".", name != "..", let facts = try facts(of: "\(folder)/\(name)") else {
+            guard isText else {
+                let unknown = FileFacts(kind: .other, size: 0, changed: 0, mode: 0, number: 0)
+                entries.append(FileEntry(name: name, facts: unknown, isText: false))
                 continue
             }
+            guard name != ".", name != "..", let facts = try facts(of: "\(folder)/\(name)") else { continue }
             entries.append(FileEntry(name: name, facts: facts))
         }
         return entries
@@ -167,6 +172,20 @@ public struct SystemFiles: FileSystem {
         close(descriptor)
         defer { unlink(probe) }
         return access("\(folder)/.DOVETAIL-CASE-\(getpid())", F_OK) == 0
+    }
+
+    public func hasWriter(_ path: String) -> Bool { dovetail_has_writer(path) == 1 }
+
+    public func giveOwner(of path: String, to new: String) {
+        var (wanted, made) = (stat(), stat())
+        guard lstat(path, &wanted) == 0, lstat(new, &made) == 0,
+            (wanted.st_uid, wanted.st_gid) != (made.st_uid, made.st_gid)
+        else { return }
+        // Who may not give a file away may still give it to a group of theirs.
+        guard lchown(new, wanted.st_uid, wanted.st_gid) == 0 || lchown(new, made.st_uid, wanted.st_gid) == 0
+        else { return }
+        // The system takes some rights away with the owner.
+        chmod(new, made.st_mode & 0o7777)
     }
 
     private final class Held: FileLock {

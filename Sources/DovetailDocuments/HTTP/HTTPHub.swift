@@ -36,6 +36,7 @@ public struct HTTPHub: Hub {
     }
 
     public var name: String { address.description }
+    public var set: String { address.set }
 
     public func documents() async throws -> SetListing {
         let listing: ListingJSON = try await read(try await send(.GET, ""))

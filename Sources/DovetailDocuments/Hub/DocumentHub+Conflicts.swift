@@ -45,6 +45,10 @@ extension DocumentHub {
                     .refused,
                     "the conflict in “\(conflict.document)” is decided already; its client carries that out")
             }
+            let texts = DocumentTexts(base: conflict.base, local: conflict.mine, hub: conflict.theirs)
+            guard texts.allows(resolution) else {
+                throw HubError(.invalid, conflict.document.cannotBeBoth)
+            }
             conflict.resolution = resolution
             try await self.keep(conflict, id: id, caller)
         }

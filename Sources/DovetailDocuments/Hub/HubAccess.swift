@@ -4,6 +4,7 @@ public struct HubAccess: Hub {
     let caller: HubCaller
 
     public var name: String { "\(hub.store.name), set \(caller.set)" }
+    public var set: String { caller.set }
 
     public func documents() async throws -> SetListing { try await hub.documents(for: caller) }
 

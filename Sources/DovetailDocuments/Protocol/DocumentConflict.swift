@@ -46,3 +46,10 @@ public struct DocumentConflict: Sendable, Hashable, Codable, Identifiable {
         self.resolution = resolution
     }
 }
+
+extension DocumentName {
+    /// Why a decision for both texts can't be carried out, for people.
+    var cannotBeBoth: String {
+        "“\(self)” has no lines that could stand one after the other, so it can't be both: decide for one of the two, or give a whole text"
+    }
+}

@@ -4,6 +4,8 @@
 public protocol Hub: Sendable {
     /// What output calls it, without credentials.
     var name: String { get }
+    /// The name of the set. Hubs have logs of their own for each, under one epoch.
+    var set: String { get }
 
     /// The documents of the set, deleted ones too, in the order of their names.
     /// - Throws: ``HubError``.

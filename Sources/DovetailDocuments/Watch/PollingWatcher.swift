@@ -47,8 +47,15 @@ public struct PollingWatcher: FileWatcher {
         var found: [String: FileFacts] = [:]
         var open = [""]
         while let folder = open.popLast() {
-            for entry in try files.entries(of: folder.isEmpty ? root : "\(root)/\(folder)")
-            where !IgnoredNames.ignores(entry.name) {
+            let entries: [FileEntry]
+            do throws(FileProblem) {
+                entries = try files.entries(of: folder.isEmpty ? root : "\(root)/\(folder)")
+            } catch {
+                // The scan tells of a folder that can't be looked into.
+                if folder.isEmpty { throw error }
+                continue
+            }
+            for entry in entries where !IgnoredNames.ignores(entry.name) {
                 let path = folder.isEmpty ? entry.name : "\(folder)/\(entry.name)"
                 switch entry.facts.kind {
                 case .folder: if deep { open.append(path) }

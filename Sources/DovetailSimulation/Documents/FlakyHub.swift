@@ -29,6 +29,7 @@ package final class FlakyHub: Hub {
     private let inner: any Hub
     private let state: Mutex<State>
     package var name: String { inner.name }
+    package var set: String { inner.set }
 
     package init(_ inner: any Hub, faults: Faults = Faults(), seed: UInt64 = 0) {
         self.inner = inner

@@ -77,6 +77,7 @@ private struct MortalAccess: Hub {
     let machine: MortalHub
     let client: String
     var name: String { "a hub that dies" }
+    var set: String { hub.set }
     private var hub: HubAccess { machine.present(as: client) }
 
     func documents() async throws -> SetListing { try await hub.documents() }

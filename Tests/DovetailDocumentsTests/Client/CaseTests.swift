@@ -507,6 +507,7 @@ final class BeforePush: Hub {
     }
 
     var name: String { inner.name }
+    var set: String { inner.set }
     func documents() async throws -> SetListing { try await inner.documents() }
     func push(_ draft: CommitDraft) async throws -> PushAnswer {
         try await action.run()

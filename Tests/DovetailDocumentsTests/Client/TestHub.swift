@@ -5,6 +5,7 @@ import Synchronization
 /// The real hub on a store in memory, and what tests of a client do to it.
 actor TestHub: Hub {
     nonisolated let name = "a hub in memory"
+    nonisolated var set: String { Self.set }
     private static let set = "notes"
 
     private var store: MemoryCommitStore

@@ -53,6 +53,7 @@ public struct MemoryAccess: Hub {
     let author: String
 
     public var name: String { "memory" }
+    public var set: String { "notes" }
 
     private func withState<Value>(_ work: (inout MemoryHub.State) throws -> Value) throws -> Value {
         try hub.state.withLock { state in
