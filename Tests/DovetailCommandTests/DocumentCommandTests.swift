@@ -199,8 +199,9 @@ struct DocumentCommandTests {
         // No token for it; and while another client keeps the folder.
         let foreign = hub.address.replacing("/notes", with: "/elsewhere")
         #expect(try hub.doc("push", "anna", "--hub", foreign).status == 1)
+        try hub.place.write("anna/b.txt", "x\n")
         _ = try hub.watch("anna")
-        try hub.until { try hub.doc("push", "anna").err.contains("another client") ? true : nil }
+        try hub.until { (hub.read("anna.log") ?? "").contains("b.txt") ? true : nil }
         #expect(try hub.doc("push", "anna", "--hub", foreign).status == 1)
         #expect(hub.read("anna/.dovetail/documents/folder/hub.json") == memory)
     }
