@@ -162,54 +162,6 @@ struct ServeRunCommand: AsyncParsableCommand {
     }
 }
 
-/// `dovetail serve verify`
-struct ServeVerifyCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "verify", abstract: "Prove every text of every document by its hash.",
-        discussion: "Exits with 1 when something is damaged.")
-
-    @OptionGroup var options: HubFileOptions
-
-    func run() async throws {
-        let file = try options.file()
-        try await options.with(file) { store in
-            let found = try await DocumentHub(store: store, settings: file.settings).verify()
-            for damage in found.damages { Console.line(Safe.line("\(damage)")) }
-            Console.line(
-                "\(Words.count(found.documents, "document")), \(Words.count(found.commits, "commit")): "
-                    + (found.damages.isEmpty ? "every text is proven" : "\(found.damages.count) damaged"))
-            guard found.damages.isEmpty else { throw ExitCode(ExitStatus.failed.rawValue) }
-        }
-    }
-}
-
-/// `dovetail serve repair SET DOCUMENT`
-struct ServeRepairCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "repair",
-        abstract:
-            "Let a damaged document be written again, where its newest text can be proven; older ones are forgotten."
-    )
-
-    @Argument(help: "The name of the set.") var set: String
-    @Argument(help: "The name of the document.") var document: String
-    @OptionGroup var options: HubFileOptions
-
-    func run() async throws {
-        let file = try options.file()
-        let name: DocumentName
-        do {
-            name = try DocumentName(document)
-        } catch {
-            throw UsageFailure("\(error)")
-        }
-        try await options.with(file) { store in
-            try await DocumentHub(store: store, settings: file.settings).repair(name, in: set)
-            Console.line("\(Safe.line(name.text)) can be written again")
-        }
-    }
-}
-
 /// `dovetail serve restored`
 struct ServeRestoredCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

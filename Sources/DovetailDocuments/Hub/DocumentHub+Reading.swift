@@ -169,6 +169,7 @@ extension DocumentHub {
         HubError(
             .damaged,
             "the log of “\(key.document)” in the set \(key.set) is damaged (\(reason)); it can be read as far as it is"
-                + " proven, and not written until whoever runs the hub repaired it or restored a backup")
+                + " proven, and not written until whoever runs the hub repairs it (dovetail serve repair) or restores a backup"
+        )
     }
 }

@@ -8,6 +8,13 @@ public struct HubVerification: Sendable, Hashable, Codable {
         /// Where it was met.
         public var sequence: Int64
         public var reason: String
+
+        public init(set: String, document: DocumentName, sequence: Int64, reason: String) {
+            self.set = set
+            self.document = document
+            self.sequence = sequence
+            self.reason = reason
+        }
     }
 
     public var documents = 0
@@ -45,7 +52,7 @@ extension DocumentHub {
         return report
     }
 
-    private func verify(_ key: DocumentKey) async throws -> (commits: Int, damage: LogDamage?) {
+    func verify(_ key: DocumentKey) async throws -> (commits: Int, damage: LogDamage?) {
         // Another hub may add to it or prune it meanwhile; then it is looked at once more.
         while true {
             guard let head = try await store.head(of: key.document, in: key.set) else { return (0, nil) }
@@ -101,25 +108,6 @@ extension DocumentHub {
             throw LogDamage(
                 sequence: commit.sequence,
                 reason: "the whole text at commit \(commit.sequence) is another one")
-        }
-    }
-
-    /// Makes a damaged document writable again, where its newest text can still be proven: what is older than that is forgotten.
-    ///
-    /// - Throws: ``HubError``: ``HubError/Kind/damaged`` when it can't; then only a backup helps.
-    public func repair(_ document: DocumentName, in set: String) async throws {
-        let key = DocumentKey(set: set, document: document)
-        try await turns.inTurn(key) {
-            guard let head = try await self.store.head(of: document, in: set) else {
-                throw HubError(.notFound, "there is no document “\(document)” in the set \(set)")
-            }
-            self.headTexts.forget(key)
-            let text = try await self.headText(head, key).text
-            if let text { try await self.store.keep(text, of: document, in: set, at: head.sequence) }
-            try await self.store.prune(document, in: set, before: head.sequence)
-            let (_, damage) = try await self.verify(key)
-            if let damage { throw self.note(damage, of: key) }
-            self.damages.withLock { $0[key] = nil }
         }
     }
 

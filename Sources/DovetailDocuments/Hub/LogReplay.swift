@@ -134,7 +134,9 @@ struct LogSteps {
             replayed.text = try delta.applied(to: replayed.text ?? [], proving: hashes) { TextHash(of: $0) }
         } catch {
             throw LogDamage(
-                sequence: commit.sequence, reason: "commit \(commit.sequence) is damaged: \(error)")
+                sequence: commit.sequence,
+                reason: "commit \(commit.sequence) is damaged: \(Self.words(error))"
+            )
         }
         guard replayed.size == commit.size else {
             throw LogDamage(
@@ -142,6 +144,17 @@ struct LogSteps {
         }
         replayed.commitsSince += 1
         replayed.bytesSince += commit.delta.count
+    }
+
+    /// What is wrong with a delta that was right when it was stored: what its own words advise would not help.
+    private static func words(_ error: TextDeltaError) -> String {
+        switch error {
+        case .damaged(let what, let place): "at byte \(place) of its delta, \(what)"
+        case .unknownVersion: "its delta does not begin as one does"
+        case .tooLarge(let size, _): "its delta says that it makes \(size) bytes"
+        case .parentDiffers: "it was made from another text than the one before it"
+        case .resultDiffers: "its delta makes another text than it was made for"
+        }
     }
 
     func result(at target: Int64) throws(LogDamage) -> ReplayedText {

@@ -152,6 +152,35 @@ public actor MemoryCommitStore: CommitStore {
         self.content[set] = content
     }
 
+    public func mend(_ document: DocumentName, in set: String, by mend: LogMend) throws {
+        guard var content = self.content[set], var log = content.logs[document] else { return }
+        for commit in log.commits { content.keys[commit.key] = nil }
+        var commits = Dictionary(log.commits.map { ($0.sequence, $0) }) { first, _ in first }
+        for var commit in mend.commits {
+            if commit.place == 0 {
+                content.place += 1
+                commit.place = content.place
+            }
+            commits[commit.sequence] = commit
+        }
+        for (sequence, text) in mend.texts { log.texts[sequence] = text }
+        log.commits = commits.values.filter { (mend.oldest...mend.newest).contains($0.sequence) }
+            .sorted { $0.sequence < $1.sequence }
+        log.texts = log.texts.filter { (mend.oldest...mend.newest).contains($0.key) }
+        guard let last = log.commits.last, last.sequence == mend.newest else {
+            throw HubError.nothingToEndWith(document, at: mend.newest)
+        }
+        log.head = StoredHead(of: last, oldest: mend.oldest)
+        for commit in log.commits { content.keys[commit.key] = (document, commit.sequence) }
+        content.places.removeAll { $0.document == document }
+        content.places += log.commits.map {
+            Place(document: document, sequence: $0.sequence, place: $0.place)
+        }
+        content.places.sort { $0.place < $1.place }
+        content.logs[document] = log
+        self.content[set] = content
+    }
+
     public func conflicts(of set: String) -> [DocumentConflict] {
         (content[set]?.conflicts.values).map { $0.sorted { ($0.time, $0.id) < ($1.time, $1.id) } } ?? []
     }

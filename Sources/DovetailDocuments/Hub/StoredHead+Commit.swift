@@ -22,4 +22,10 @@ extension HubError {
             "the log of “\(document)” can't begin at commit \(sequence): no whole text is kept there; keep one first"
         )
     }
+
+    /// A mended log has a last commit.
+    package static func nothingToEndWith(_ document: DocumentName, at sequence: Int64) -> HubError {
+        HubError(
+            .invalid, "the log of “\(document)” can't end at commit \(sequence): there is no such commit")
+    }
 }

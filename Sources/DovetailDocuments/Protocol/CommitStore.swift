@@ -62,6 +62,11 @@ public protocol CommitStore: Sendable {
     /// - Throws: ``HubError``.
     func prune(_ document: DocumentName, in set: String, before sequence: Int64) async throws
 
+    /// Puts a damaged log in order: commits and texts take the place of those with their sequences, what is outside of the mended log
+    /// goes, and the head becomes its last commit.
+    /// - Throws: ``HubError``.
+    func mend(_ document: DocumentName, in set: String, by mend: LogMend) async throws
+
     /// - Throws: ``HubError``.
     func conflicts(of set: String) async throws -> [DocumentConflict]
     /// Keeps a conflict, or forgets one that is nil; gives the place that this takes in the set.
@@ -106,6 +111,26 @@ public struct StoredHead: Sendable, Hashable {
         self.author = author
         self.time = time
         self.oldest = oldest
+    }
+}
+
+/// What a repair writes into one document's log.
+public struct LogMend: Sendable, Hashable {
+    /// The first and the last commit of the log as it then is.
+    public var oldest: Int64
+    public var newest: Int64
+    /// One without a place gets the set's next.
+    public var commits: [Commit]
+    /// Whole texts by their sequences; nil: there is to be none.
+    public var texts: [Int64: [UInt8]?]
+
+    public init(
+        oldest: Int64, newest: Int64, commits: [Commit] = [], texts: [Int64: [UInt8]?] = [:]
+    ) {
+        self.oldest = oldest
+        self.newest = newest
+        self.commits = commits
+        self.texts = texts
     }
 }
 

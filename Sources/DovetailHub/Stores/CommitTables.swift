@@ -197,6 +197,12 @@ struct CommitTables {
         commit.place = try nextPlace(of: held)
         let head = StoredHead(of: commit, oldest: found?.head.oldest ?? 1)
         let id = try keep(head, id: found?.id, set: held.id)
+        try insert(commit, document: id, set: held.id)
+        if let snapshot { try keep(snapshot, document: id, at: commit.sequence) }
+        return .appended(commit)
+    }
+
+    func insert(_ commit: Commit, document: Int64, set: Int64) throws {
         _ = try rows(
             """
             INSERT INTO \(table("commits"))
@@ -204,17 +210,15 @@ struct CommitTables {
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
             """,
             [
-                .int(id), .int(held.id), .int(commit.sequence), .int(commit.place),
+                .int(document), .int(set), .int(commit.sequence), .int(commit.place),
                 .optional(commit.parent?.bytes),
                 .optional(commit.result?.bytes), .int(Int64(commit.size)), .text(commit.author),
                 .int(commit.time),
                 .bytes(commit.key.bytes), .bytes(commit.delta),
             ])
-        if let snapshot { try keep(snapshot, document: id, at: commit.sequence) }
-        return .appended(commit)
     }
 
-    private func keep(_ head: StoredHead, id: Int64?, set: Int64) throws -> Int64 {
+    func keep(_ head: StoredHead, id: Int64?, set: Int64) throws -> Int64 {
         let values: [PlainValue] = [
             .int(head.sequence), .int(head.place), .optional(head.hash?.bytes), .int(Int64(head.size)),
             .text(head.author), .int(head.time),
@@ -310,7 +314,7 @@ struct CommitTables {
         try keep(text, document: id, at: sequence)
     }
 
-    private func keep(_ text: [UInt8], document: Int64, at sequence: Int64) throws {
+    func keep(_ text: [UInt8], document: Int64, at sequence: Int64) throws {
         _ = try rows(
             """
             INSERT INTO \(table("texts")) (document, sequence, text) VALUES ($1, $2, $3)

@@ -167,6 +167,13 @@ public final class PostgresCommitStore: CommitStore {
         try await writing { tables, _ in try tables.prune(document, in: set, before: sequence) }
     }
 
+    public func mend(_ document: DocumentName, in set: String, by mend: LogMend) async throws {
+        try await writing { tables, session in
+            try tables.mend(document, in: set, by: mend)
+            try self.notify(set, session)
+        }
+    }
+
     public func conflicts(of set: String) async throws -> [DocumentConflict] {
         try await reading { try $0.conflicts(of: set) }
     }

@@ -166,6 +166,10 @@ public final class SQLiteCommitStore: CommitStore {
         try await writing { try $0.prune(document, in: set, before: sequence) }
     }
 
+    public func mend(_ document: DocumentName, in set: String, by mend: LogMend) async throws {
+        try await writing { try $0.mend(document, in: set, by: mend) }
+    }
+
     public func conflicts(of set: String) async throws -> [DocumentConflict] {
         try await reading { try $0.conflicts(of: set) }
     }

@@ -194,6 +194,9 @@ private final class MortalStore: CommitStore {
     func prune(_ document: DocumentName, in set: String, before sequence: Int64) async throws {
         try await write { try await inner.prune(document, in: set, before: sequence) }
     }
+    func mend(_ document: DocumentName, in set: String, by mend: LogMend) async throws {
+        try await write { try await inner.mend(document, in: set, by: mend) }
+    }
     func conflicts(of set: String) async throws -> [DocumentConflict] {
         try await read { try await inner.conflicts(of: set) }
     }

@@ -104,7 +104,6 @@ struct HubLogTests {
             document: page, position: LogPosition(epoch: await world.store.epoch(), sequence: 25),
             text: Array(Self.text(25).utf8))
         #expect(await kind { _ = try await anna.push(CommitDraft("x", after: parent)) } == .damaged)
-        #expect(await kind { try await hub.repair(page, in: HubWorld.set) } == .damaged)
     }
 
     @Test("with a damaged whole text goes on from the one before it (F05)")
@@ -129,7 +128,7 @@ struct HubLogTests {
         #expect(await kind { try await anna.save("x") } == .damaged)
         let start = LogPosition(epoch: await world.store.epoch(), sequence: 5)
         #expect(await kind { _ = try await anna.commits(of: page, after: start, limit: 100) } == .damaged)
-        try await hub.repair(page, in: HubWorld.set)
+        _ = try await hub.repair(page, in: HubWorld.set)
         #expect(try await anna.save("x") == 26)
         #expect(try await hub.verify().damages.isEmpty)
     }

@@ -197,6 +197,49 @@ struct StoreConformanceTests {
         }
     }
 
+    @Test("takes a mended log: its commits, its texts, its ends", arguments: StoreKind.allCases)
+    func mended(kind: StoreKind) async throws {
+        try await kind.withStore { open in
+            let store = try await open()
+            var log = LogWriter()
+            var stored: [Commit] = []
+            for number in 1...6 {
+                let commit = log.commit("text \(number)\n")
+                stored.append(
+                    try #require(try await store.append(commit, snapshot: log.text, to: set).appended))
+            }
+            var other = LogWriter(document: storedName("other"))
+            let beside = try #require(
+                try await store.append(other.commit("x"), snapshot: nil, to: set).appended)
+            var (third, fourth) = (stored[2], stored[3])
+            (third.author, third.key) = ("mended", .fresh())
+            (fourth.place, fourth.key) = (0, .fresh())
+            let text = Array("another\n".utf8)
+            try await store.mend(
+                page, in: set,
+                by: LogMend(oldest: 2, newest: 5, commits: [third, fourth], texts: [3: text, 4: nil]))
+
+            let head = try #require(try await store.head(of: page, in: set))
+            #expect(head == StoredHead(of: stored[4], oldest: 2))
+            fourth.place = beside.place + 1
+            let found = try await store.commits(
+                of: page, in: set, sequences: 1...9, limit: 9, newestFirst: false, withDeltas: true)
+            #expect(found == [stored[1], third, fourth, stored[4]])
+            #expect(
+                try await store.commits(of: set, after: 0, limit: 9)
+                    == [stored[1], third, stored[4], beside, fourth])
+            #expect(try await store.commit(with: stored[2].key, in: set) == nil)
+            #expect(try await store.commit(with: third.key, in: set) == third)
+            #expect(try await store.snapshot(of: page, in: set, before: 4)?.text == text)
+            #expect(try await store.snapshot(of: page, in: set, before: 9)?.sequence == 5)
+            #expect(try await store.snapshot(of: page, in: set, before: 1) == nil)
+            let next = try #require(
+                try await store.append(other.commit("y"), snapshot: nil, to: set).appended)
+            #expect(next.place > fourth.place)
+            await store.close()
+        }
+    }
+
     @Test("keeps conflicts as they are, and gives each change a place", arguments: StoreKind.allCases)
     func conflicts(kind: StoreKind) async throws {
         try await kind.withStore { open in
