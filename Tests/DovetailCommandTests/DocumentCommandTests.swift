@@ -215,6 +215,8 @@ struct DocumentCommandTests {
             (["doc", "log", "../x", "--hub", "http://localhost:1/notes"], "can't be the name"),
             (["doc", "resolve", "a.txt"], "say one of"), (["serve", "--port", "70000"], "there is no port"),
             (["serve", "--config", "none.yaml"], "can't be read"),
+            (["doc", "list", "--hub", "http://127.0.0.1:65536/notes"], "there is no port 65536"),
+            (["diff", "documents:.", "hub+https://127.0.0.1:99999/x"], "there is no port 99999"),
             (["serve", "--certificates", "a.pem"], "go together"),
         ])
     func misuse(words: [String], message: String) throws {

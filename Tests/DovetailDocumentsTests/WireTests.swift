@@ -90,7 +90,8 @@ import Testing
     @Test(arguments: [
         "", "notes", "ftp://h/notes", "http://h", "http://h/", "http://h/a/b", "http://h/..",
         "http://h/a?b=c",
-        "http://h/a#b", "http:///a", "http://h/%2e%2e", "http://h/a%2Fb", "http://h/a%00",
+        "http://h/a#b", "http:///a", "http://h/%2e%2e", "http://h/a%2Fb", "http://h/a%00", "http://h:65536/a",
+        "https://h:99999/a", "http://h:0/a", "http://h:99999999999999999999999/a",
     ]) func whatIsNoAddressIsRefused(_ text: String) {
         #expect(throws: HubError.self) { try HubAddress(text) }
     }

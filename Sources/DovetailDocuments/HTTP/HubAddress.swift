@@ -21,6 +21,12 @@ public struct HubAddress: Sendable, Hashable, CustomStringConvertible {
             throw refuse("“\(text)” begins with neither http:// nor https://")
         }
         guard let host = parts.encodedHost, !host.isEmpty else { throw refuse("“\(text)” names no host") }
+        // Connections count on a port that there is. One that is no Int at all is none to URLComponents.
+        if let port = parts.rangeOfPort.map({ text[$0] }), !port.isEmpty,
+            !(1...65_535).contains(parts.port ?? 0)
+        {
+            throw refuse("there is no port \(port); ports are 1 to 65535")
+        }
         guard parts.query == nil, parts.fragment == nil else {
             throw refuse("“\(text)” has something after the set")
         }

@@ -17,6 +17,12 @@ public struct ReplicaFactory: Sendable {
         /// `MESSAGE; HINT`
         public var description: String { "\(message); \(hint)" }
 
+        /// A hub can't be there.
+        init(_ error: HubError) {
+            message = error.message
+            hint = "write it as hub+https://hub.example/notes"
+        }
+
         init(_ scheme: SourceReference.Scheme) {
             message = "this version can't use \(scheme.rawValue): sources yet"
             hint =
@@ -79,10 +85,15 @@ public struct ReplicaFactory: Sendable {
                 path: program.path, arguments: program.arguments, directory: program.folder, name: name)
         case .documents: return DocumentReplica(folder: path, name: name)
         case .hub:
-            let address = source.url ?? source.rest
+            let address: HubAddress
+            do throws(HubError) {
+                address = try HubAddress(source.url ?? source.rest)
+            } catch {
+                throw Unusable(error)
+            }
             return DocumentReplica(name: name) {
                 try HTTPHub(
-                    HubAddress(address),
+                    address,
                     token: ProcessInfo.processInfo.environment["DOVETAIL_HUB_TOKEN"] ?? "")
             }
         case .nextgisweb, .gc2, .files: throw Unusable(source.scheme)
