@@ -9,14 +9,17 @@ struct RuleProgram: Sendable {
     /// Bytes of a reason.
     private static let longestReason = 2000
 
-    /// - Throws: ``HubError``: ``HubError/Kind/refused`` with its words, or that it took too long; ``HubError/Kind/unavailable`` when
-    ///   it can't be started.
+    /// Statuses by which shells, and `env`, say that there is no such program, or that it is none.
+    private static let notStarted: ClosedRange<Int32> = 126...127
+
+    /// - Throws: ``HubError``: ``HubError/Kind/refused`` with its words, or that it took too long; ``HubError/Kind/forbidden`` when
+    ///   it can't be started, which holds up this document, and says nothing against the text.
     func check(_ text: [UInt8]) async throws {
         let files: (input: FileHandle, errors: FileHandle)
         do {
             files = (try Self.hiddenFile(text), try Self.hiddenFile([]))
         } catch {
-            throw unavailable("\(error.localizedDescription)")
+            throw unusable("\(error.localizedDescription)")
         }
         defer {
             try? files.input.close()
@@ -24,7 +27,7 @@ struct RuleProgram: Sendable {
         }
         let process = Process()
         guard let program = command.first, !program.isEmpty else {
-            throw unavailable("the rule names no program")
+            throw unusable("the rule names no program")
         }
         // Without a shell: the words of the command are its arguments as they stand.
         process.executableURL = URL(fileURLWithPath: program.contains("/") ? program : "/usr/bin/env")
@@ -44,23 +47,26 @@ struct RuleProgram: Sendable {
             decoding: (try? files.errors.read(upToCount: Self.longestReason)) ?? Data(), as: UTF8.self
         )
         .trimmingCharacters(in: .whitespacesAndNewlines)
+        if process.terminationReason == .exit, Self.notStarted.contains(process.terminationStatus) {
+            throw unusable(words.isEmpty ? "it ended with \(process.terminationStatus)" : words)
+        }
         let reason =
             words.isEmpty ? "the program that checks it ended with \(process.terminationStatus)" : words
         throw HubError(.refused, "“\(document)” was not changed: \(reason)")
     }
 
-    private func unavailable(_ reason: String) -> HubError {
+    private func unusable(_ reason: String) -> HubError {
         HubError(
-            .unavailable,
-            "the program that checks “\(document)” can't be started (\(reason)); whoever runs the hub has to mend the rule",
-            retryAfter: .seconds(60))
+            .forbidden,
+            "“\(document)” can't be changed now: the program that checks it can't be started (\(reason)); whoever runs the"
+                + " hub has to mend the rule")
     }
 
     /// Whether it ended by itself in time.
     private func ends(_ process: Process) async throws -> Bool {
         let (ends, ended) = AsyncStream<Void>.makeStream()
         process.terminationHandler = { _ in ended.finish() }
-        do { try process.run() } catch { throw unavailable(error.localizedDescription) }
+        do { try process.run() } catch { throw unusable(error.localizedDescription) }
         let seconds = seconds
         return await withTaskGroup(of: Bool.self) { group in
             group.addTask {

@@ -109,7 +109,7 @@ public struct HubError: Error, Sendable, Hashable, CustomStringConvertible {
     public enum Kind: String, Sendable, Hashable, Codable {
         /// The token is missing, wrong or revoked.
         case unauthorized
-        /// The token is for other documents.
+        /// The token is for other documents, or nobody may write this one for now.
         case forbidden
         case notFound
         /// The commit is no longer kept.

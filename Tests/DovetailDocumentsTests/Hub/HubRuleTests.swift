@@ -65,9 +65,12 @@ struct HubRuleTests {
     func badPrograms() async throws {
         let slow = hub(DocumentRules(command: ["sleep", "60"]), seconds: 0.2)
         #expect(await refusal(slow, "x")?.contains("took longer") == true)
-        let missing = hub(DocumentRules(command: ["/nowhere/program"]))
-        #expect(await kind { try await missing.save("x") } == .unavailable)
-        #expect(try await missing.documents().documents.isEmpty)
+        // That holds up this document alone, and is no refusal of the text.
+        for command in [["/nowhere/program"], ["nowhere-program"], ["sh", "-c", "nowhere-program"], [""]] {
+            let missing = hub(DocumentRules(command: command))
+            #expect(await kind { try await missing.save("x") } == .forbidden)
+            #expect(try await missing.documents().documents.isEmpty)
+        }
     }
 
     @Test("are those of the first pattern that fits")
