@@ -42,4 +42,19 @@ struct HubStoreCommandTests {
         #expect(log.status == 0 && log.out.contains("anna (lost)"), "\(log)")
         #expect(try hub.doc("blame", "anna/a.txt").status == 0)
     }
+
+    @Test("a token that another process revokes gets nothing more on the stream that is open")
+    func revoked() throws {
+        let hub = try HubProcess(people: ["anna", "bo"])
+        let bo = try hub.watch("bo")
+        let words = ["anna", "--hub", hub.address, "--token-file", "anna.token"]
+        try hub.place.write("anna/a.txt", "first\n")
+        #expect(try hub.place.run(words: ["doc", "push"] + words).status == 0)
+        try hub.until { hub.read("bo/a.txt") == "first\n" ? true : nil }
+        #expect(try hub.place.run("serve", "token", "revoke", "bo").status == 0)
+        try hub.place.write("anna/a.txt", "secret\n")
+        #expect(try hub.place.run(words: ["doc", "push"] + words).status == 0)
+        try hub.until { (hub.read("bo.log") ?? "").contains("token") ? true : nil }
+        #expect(bo.isRunning && hub.read("bo/a.txt") == "first\n")
+    }
 }

@@ -251,7 +251,8 @@ import Testing
 
     @Test func aRevokedTokenEndsAStreamBeforeItSaysMore() async throws {
         var limits = ServerLimits()
-        limits.trust = .zero
+        // It is not the look now and then that ends it.
+        limits.trust = .seconds(3600)
         try await RunningServer.with(limits: limits) { server async throws in
             let (hub, far) = (server.hub(), try server.client())
             let error = await #expect(throws: HubError.self) {
@@ -263,6 +264,45 @@ import Testing
             }
             #expect(error?.kind == .unauthorized)
             await far.close()
+        }
+    }
+
+    @Test func aRevokedTokenEndsAPollWithoutAWordOfWhatHappened() async throws {
+        var limits = ServerLimits()
+        limits.trust = .seconds(3600)
+        try await RunningServer.with(limits: limits) { server async throws in
+            let (hub, far) = (server.hub(), try server.client())
+            let answer = Task { try await far.changes(after: 0, epoch: hub.epoch, waiting: .seconds(30)) }
+            try await until { hub.listeners == 1 }
+            server.tokens.withLock { $0["write"]?.revoked = 1 }
+            try await hub.write(text("secret\n"), to: Self.name)
+            let error = await #expect(throws: HubError.self) { _ = try await answer.value }
+            #expect(error?.kind == .unauthorized)
+            await far.close()
+        }
+    }
+
+    @Test func whoWaitsInSilenceIsSentAwaySoonAfterTheTokenIsRevoked() async throws {
+        try await RunningServer.with { server async throws in
+            let (hub, far) = (server.hub(), try server.client())
+            let (bert, carl) = (try server.client(token: "read"), try server.client("other", token: "other"))
+            let answer = Task { try await far.changes(after: 0, epoch: hub.epoch, waiting: .seconds(50)) }
+            async let others = carl.changes(
+                after: 0, epoch: server.hub("other").epoch, waiting: .seconds(4))
+            let events = bert.events(after: 0, epoch: hub.epoch)
+            let stream = Task { for try await event in events { #expect(event == .alive) } }
+            try await until { hub.listeners == 2 }
+            let start = ContinuousClock.now
+            server.tokens.withLock { tokens in
+                for name in ["write", "read"] { tokens[name]?.revoked = 1 }
+            }
+            let first = await #expect(throws: HubError.self) { _ = try await answer.value }
+            let second = await #expect(throws: HubError.self) { try await stream.value }
+            #expect(first?.kind == .unauthorized && second?.kind == .unauthorized)
+            #expect(start.duration(to: .now) < .seconds(3))
+            // Who has another token goes on waiting.
+            #expect(try await others.isEmpty)
+            for client in [far, bert, carl] { await client.close() }
         }
     }
 

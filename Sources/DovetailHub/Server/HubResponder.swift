@@ -7,6 +7,7 @@ import NIOCore
 import NIOHTTP1
 import NIOHTTPTypes
 import ServiceLifecycle
+import Synchronization
 
 /// Answers requests: who asks, whether they may, and what of.
 struct HubResponder: Sendable {
@@ -18,6 +19,7 @@ struct HubResponder: Sendable {
     private let strangers: RateLimit
     private let budget: ByteBudget
     private let written = WrittenEvents()
+    private let watch: TokenWatch
 
     init(
         limits: ServerLimits, logger: Logger, check: @escaping HubServer.TokenCheck,
@@ -30,6 +32,10 @@ struct HubResponder: Sendable {
         rate = RateLimit(limits.rate)
         strangers = RateLimit(limits.strangers)
         budget = ByteBudget(limits.bytesInFlight)
+        watch = TokenWatch(pause: limits.trust) { token in
+            guard let found = try await check(token) else { return false }
+            return found.revoked == nil
+        }
     }
 
     func respond(to request: Request, writer: consuming ResponseWriter, channel: any Channel) async throws {
@@ -45,8 +51,8 @@ struct HubResponder: Sendable {
                     // Who reconnects by the rules of server-sent events says where they were in this way.
                     let last = request.head.headerFields[.lastEventID].flatMap { Int64($0) }
                     return try await stream(
-                        hub.events(after: max(last ?? after, 0), epoch: epoch), of: set, to: channel
-                    ) { try await bearer(of: request.head) != nil }
+                        hub.events(after: max(last ?? after, 0), epoch: epoch), of: set, to: request.head,
+                        on: channel)
                 }
                 answer = try await self.answer(operation, of: hub, request, channel)
             }
@@ -92,11 +98,22 @@ struct HubResponder: Sendable {
         .unauthorized, "the token is missing, wrong or revoked: ask the hub's owner for one")
 
     private func bearer(of head: HTTPRequest) async throws -> HubToken? {
+        guard let word = Self.word(of: head), let token = try await check(word), token.revoked == nil
+        else { return nil }
+        return token
+    }
+
+    /// The token that a request names, whether there is such a one or not.
+    private static func word(of head: HTTPRequest) -> String? {
         guard let header = head.headerFields[.authorization] else { return nil }
         let parts = header.split(separator: " ", maxSplits: 1)
         guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
-        guard let token = try await check(String(parts[1])), token.revoked == nil else { return nil }
-        return token
+        return String(parts[1])
+    }
+
+    /// Before anything is sent to someone who waited: what is revoked meanwhile is told nothing.
+    private func checkStillLetIn(_ head: HTTPRequest) async throws {
+        guard try await bearer(of: head) != nil else { throw Self.notLetIn }
     }
 
     // MARK: What is asked
@@ -136,9 +153,10 @@ struct HubResponder: Sendable {
             let commits = try await hub.log(of: document, before: before, limit: limit)
             return try .json(commits.map(CommitJSON.init))
         case .changes(let after, let epoch, let seconds):
-            let events = try await waiting(on: channel) {
+            let events = try await waiting(request.head, on: channel) {
                 try await hub.changes(after: after, epoch: epoch, waiting: .seconds(seconds))
             }
+            try await checkStillLetIn(request.head)
             return events.isEmpty ? .empty : .wire(EventList(events))
         case .events: throw RequestError.nothingHere
         case .conflicts: return try .json(try await hub.conflicts().map(ConflictJSON.init))
@@ -205,15 +223,27 @@ struct HubResponder: Sendable {
 
     // MARK: Waiting
 
-    /// Does something that takes long, and ends it when nobody waits any more: the client is gone, or the server stops.
+    /// Does something that takes long, and ends it when nobody waits any more: the client is gone, its token is revoked, or the server
+    /// stops.
     private func waiting<Value: Sendable>(
-        on channel: any Channel, _ work: @escaping @Sendable () async throws -> Value
+        _ head: HTTPRequest, on channel: any Channel, _ work: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
         let task = Task { try await work() }
+        let isRevoked = Atomic(false)
+        let watched = watch.watch(Self.word(of: head) ?? "") {
+            isRevoked.store(true, ordering: .releasing)
+            task.cancel()
+        }
+        defer { watch.stop(watched) }
         try await channel.triggerUserOutboundEvent(ConnectionGuard.Waiting { task.cancel() }).get()
         return try await withGracefulShutdownHandler {
             try await withTaskCancellationHandler {
-                do { return try await task.value } catch is CancellationError {
+                do {
+                    let value = try await task.value
+                    if isRevoked.load(ordering: .acquiring) { throw Self.notLetIn }
+                    return value
+                } catch is CancellationError {
+                    if isRevoked.load(ordering: .acquiring) { throw Self.notLetIn }
                     throw HubError(.unavailable, "the hub stops: try again soon")
                 }
             } onCancel: {
@@ -227,23 +257,19 @@ struct HubResponder: Sendable {
     /// Sends events as they come. Each is sent before the next one is taken, so that a slow client makes the hub wait, and nothing
     /// piles up here.
     private func stream(
-        _ events: AsyncThrowingStream<HubEvent, any Error>, of set: String, to channel: any Channel,
-        whileTrue isLetIn: @escaping @Sendable () async throws -> Bool
+        _ events: AsyncThrowingStream<HubEvent, any Error>, of set: String, to asked: HTTPRequest,
+        on channel: any Channel
     ) async throws {
         let head = HTTPResponse(
             status: .ok,
             headerFields: [.contentType: EventStream.contentType, .cacheControl: "no-store"])
-        let (written, trust) = (written, limits.trust)
+        let written = written
         channel.write(HTTPResponsePart.head(head), promise: nil)
         try await channel.writeAndFlush(HTTPResponsePart.body(ByteBuffer(string: EventStream.beat))).get()
         do {
-            try await waiting(on: channel) {
-                var asked = ContinuousClock.now
+            try await waiting(asked, on: channel) {
                 for try await event in events {
-                    if asked.duration(to: .now) >= trust {
-                        guard try await isLetIn() else { throw HubResponder.notLetIn }
-                        asked = .now
-                    }
+                    if event != .alive { try await checkStillLetIn(asked) }
                     try await channel.writeAndFlush(
                         HTTPResponsePart.body(written.buffer(of: event, in: set))
                     ).get()

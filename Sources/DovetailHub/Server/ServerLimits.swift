@@ -12,7 +12,7 @@ public struct ServerLimits: Sendable, Hashable {
     public var strangers: Rate
     /// After which time without a word idle clients get a sign of life.
     public var heartbeat: Duration
-    /// How long a token that was good is taken for good within a stream of events.
+    /// How often it is seen whether the tokens of those who wait for news are still good, beside each time that there are some.
     public var trust: Duration
     /// How long a client may not take anything of what it was sent.
     public var slowness: Duration
@@ -35,7 +35,7 @@ public struct ServerLimits: Sendable, Hashable {
     public init(
         largestText: Int = 64 << 20, bytesInFlight: Int = 256 << 20, connections: Int = 8_192,
         rate: Rate = Rate(perSecond: 100, burst: 1_000), strangers: Rate = Rate(perSecond: 2, burst: 60),
-        heartbeat: Duration = .seconds(28), trust: Duration = .seconds(10), slowness: Duration = .seconds(30),
+        heartbeat: Duration = .seconds(28), trust: Duration = .seconds(1), slowness: Duration = .seconds(30),
         arrival: Duration = .seconds(120),
         idleness: Duration = .seconds(180)
     ) {
