@@ -11,8 +11,12 @@ final class HubProcess {
     private(set) var address = ""
     private var clients: [Process] = []
 
-    init(people: [String] = ["anna"], configuration: String? = nil) throws {
+    /// - Parameter files: are written before it is started.
+    init(
+        people: [String] = ["anna"], configuration: String? = nil, files: [String: String] = [:]
+    ) throws {
         place = try Workplace()
+        for (name, text) in files { try place.write(name, text) }
         options = configuration == nil ? [] : ["--config", "hub.yaml"]
         if let configuration { try place.write("hub.yaml", configuration) }
         for name in people {

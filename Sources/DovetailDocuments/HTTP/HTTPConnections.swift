@@ -11,7 +11,7 @@ public struct HTTPHubSettings: Sendable, Hashable {
     public var silence: Duration
     /// Bytes of an answer that are taken at most, unpacked.
     public var largestAnswer: Int
-    /// A PEM file with the certificates that are trusted instead of the system's.
+    /// A PEM file with the certificates that are trusted instead of the system's; nil: the one that SSL_CERT_FILE names, if it does.
     public var trusted: String?
 
     public init(
@@ -29,7 +29,9 @@ public struct HTTPHubSettings: Sendable, Hashable {
 final class HTTPConnections: Sendable {
     let client: HTTPClient
 
-    init(settings: HTTPHubSettings) throws(HubError) {
+    init(
+        settings: HTTPHubSettings, environment: [String: String] = ProcessInfo.processInfo.environment
+    ) throws(HubError) {
         var configuration = HTTPClient.Configuration(
             // A redirect would carry the token to someone else.
             redirectConfiguration: .disallow,
@@ -39,14 +41,17 @@ final class HTTPConnections: Sendable {
         configuration.connectionPool.idleTimeout = .seconds(150)
         configuration.connectionPool.retryConnectionEstablishment = false
         configuration.httpVersion = .http1Only
-        if let path = settings.trusted {
+        let named = environment["SSL_CERT_FILE"].flatMap { $0.isEmpty ? nil : $0 }
+        if let path = settings.trusted ?? named {
             do {
                 var encryption = TLSConfiguration.makeClientConfiguration()
                 encryption.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(path))
                 configuration.tlsConfiguration = encryption
             } catch {
+                let source = settings.trusted == nil ? ", which SSL_CERT_FILE names" : ""
                 throw HubError(
-                    .invalid, "the certificates to trust can't be read from \(path): it has to be a PEM file")
+                    .invalid,
+                    "the certificates to trust can't be read from \(path)\(source): it has to be a PEM file")
             }
         }
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)

@@ -228,10 +228,7 @@ public struct HTTPHub: Hub {
         case is NIOTooManyBytesError:
             return HubError(
                 .tooLarge, "an answer of \(name) is larger than \(settings.largestAnswer) bytes")
-        default:
-            let why = (error as? HTTPClientError)?.description ?? "\(error)"
-            return HubError(
-                .unavailable, "\(name) can't be reached: \(why); see whether it runs, and is there")
+        default: return HubError(.unavailable, HTTPFailure(address: address).words(error))
         }
     }
 }

@@ -1,4 +1,5 @@
 import DovetailDocuments
+import Foundation
 import HTTPTypes
 import HummingbirdCore
 import HummingbirdTLS
@@ -79,6 +80,8 @@ public struct HubServer: Service {
             try await server.run()
         } catch let error as IOError {
             throw unableToListen("\(error.localizedDescription)")
+        } catch let error as SocketAddressError.UnknownHost {
+            throw unableToListen("there is no machine of that name (\(error.errorDescription))")
         } catch let error as SocketAddressError {
             throw unableToListen("\(error)")
         }
@@ -87,24 +90,41 @@ public struct HubServer: Service {
     private func unableToListen(_ why: String) -> HubError {
         HubError(
             .unavailable,
-            "the hub can't listen on \(settings.host), port \(settings.port): \(why); choose another one")
+            "the hub can't listen on \(settings.host), port \(settings.port): \(why); name an address of this machine, as 127.0.0.1"
+                + " or 0.0.0.0, and a port that is free")
     }
 
     private static func configuration(_ encryption: ServerSettings.Encryption) throws(HubError)
         -> TLSConfiguration
     {
+        let chain = try read(encryption.certificates, "the certificates") {
+            try NIOSSLCertificate.fromPEMFile($0)
+        }
+        let key = try read(encryption.key, "the key") { try NIOSSLPrivateKey(file: $0, format: .pem) }
+        var configuration = TLSConfiguration.makeServerConfiguration(
+            certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
+        configuration.minimumTLSVersion = .tlsv12
         do {
-            let chain = try NIOSSLCertificate.fromPEMFile(encryption.certificates)
-            let key = try NIOSSLPrivateKey(file: encryption.key, format: .pem)
-            var configuration = TLSConfiguration.makeServerConfiguration(
-                certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
-            configuration.minimumTLSVersion = .tlsv12
-            return configuration
+            _ = try NIOSSLContext(configuration: configuration)
         } catch {
             throw HubError(
                 .invalid,
-                "the certificates in \(encryption.certificates) or their key in \(encryption.key) can't be read: "
-                    + "both have to be PEM files (\(error))")
+                "the key in \(encryption.key) does not belong to the first certificate in \(encryption.certificates); name"
+                    + " the one that it was made with, and the hub's own certificate first")
+        }
+        return configuration
+    }
+
+    private static func read<Part>(
+        _ path: String, _ what: String, _ read: (String) throws -> Part
+    ) throws(HubError) -> Part {
+        do {
+            return try read(path)
+        } catch {
+            let why =
+                access(path, R_OK) == 0
+                ? "it is no PEM file that holds such" : String(cString: strerror(errno))
+            throw HubError(.invalid, "\(what) can't be read from \(path): \(why)")
         }
     }
 }
