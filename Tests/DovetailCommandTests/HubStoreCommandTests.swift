@@ -57,4 +57,29 @@ struct HubStoreCommandTests {
         try hub.until { (hub.read("bo.log") ?? "").contains("token") ? true : nil }
         #expect(bo.isRunning && hub.read("bo/a.txt") == "first\n")
     }
+
+    @Test(
+        "a store that is not there is looked at by nobody, and made by none but a hub and its first token",
+        arguments: [
+            ["verify"], ["repair", "notes", "a.txt"], ["restored"], ["token", "list"],
+            ["token", "revoke", "bo"],
+        ])
+    func missing(words: [String]) throws {
+        let place = try Workplace()
+        let typo = try place.run(words: ["serve"] + words + ["--store", "typo.db"])
+        #expect(typo.status == 2 && typo.err.contains("there is no hub's store at typo.db"), "\(typo)")
+        #expect(!place.exists("typo.db"))
+        #expect(try place.run("serve", "token", "add", "bo", "--store", "typo.db").status == 0)
+        #expect(try place.run("serve", "token", "list", "--store", "typo.db").out.contains("bo"))
+    }
+
+    @Test("a hub's file that names no store means the one beside it")
+    func besideItsFile() throws {
+        let place = try Workplace()
+        try FileManager.default.createDirectory(atPath: place.path("hub"), withIntermediateDirectories: true)
+        try place.write("hub/hub.yaml", "keep: {days: 1}\n")
+        #expect(try place.run("serve", "token", "add", "bo", "--config", "hub/hub.yaml").status == 0)
+        #expect(place.exists("hub/hub.db") && !place.exists("hub.db"))
+        #expect(try place.run("serve", "verify", "--config", "hub/hub.yaml").status == 0)
+    }
 }

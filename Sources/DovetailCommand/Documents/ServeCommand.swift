@@ -43,17 +43,20 @@ struct HubFileOptions: ParsableArguments {
     }
 
     /// Opens the store, does `work`, and closes it whatever happens.
-    /// - Parameter forTokens: only they are looked at or changed, also while a hub runs.
+    /// - Parameters:
+    ///   - forTokens: only they are looked at or changed, also while a hub runs.
+    ///   - making: whether a store is made when there is none.
     /// - Throws: `HubError`, and what `work` throws.
     func with<Result>(
-        _ file: HubFile, forTokens: Bool = false, _ work: (any CommitStore) async throws -> Result
+        _ file: HubFile, forTokens: Bool = false, making: Bool = false,
+        _ work: (any CommitStore) async throws -> Result
     ) async throws -> Result {
         let place = store ?? file.store ?? "hub.db"
         let store: any CommitStore =
             if place.contains("://") {
-                try await PostgresCommitStore.open(place)
+                try await PostgresCommitStore.open(place, making: making)
             } else {
-                try await SQLiteCommitStore.open(place, besideHub: forTokens)
+                try await SQLiteCommitStore.open(place, besideHub: forTokens, making: making)
             }
         let result: Swift.Result<Result, any Error>
         do {
@@ -96,7 +99,7 @@ struct ServeRunCommand: AsyncParsableCommand {
     func run() async throws {
         let file = try options.file()
         let settings = serverSettings(file)
-        try await options.with(file) { store in
+        try await options.with(file, making: true) { store in
             let hub = DocumentHub(store: store, settings: file.settings)
             let tokens = HubTokens(store: store)
             if try await tokens.list().allSatisfy({ $0.revoked != nil }) {
@@ -200,7 +203,7 @@ struct ServeTokenCommand: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
-            try await options.with(try options.file(), forTokens: true) { store in
+            try await options.with(try options.file(), forTokens: true, making: true) { store in
                 let token = try await HubTokens(store: store).make(name: name, sets: set, mayWrite: !readOnly)
                 if output.json { Console.json(["token": token]) } else { Console.line(token) }
             }

@@ -24,12 +24,14 @@ public final class PostgresCommitStore: CommitStore {
     private let identity = String(UInt64.random(in: 0...(.max)), radix: 36)
     private let listeners = Mutex<[Task<Void, Never>]>([])
 
-    /// Opens the store, making its schema when it is not there.
+    /// Opens the store.
     ///
-    /// - Parameter text: `postgresql://…` or `key=value` pairs, as libpq reads them, with `schema=NAME` among its parameters or
-    ///   without.
-    /// - Throws: ``HubError``: ``HubError/Kind/invalid`` for an address that can't be read or a schema that holds something else.
-    public static func open(_ text: String) async throws -> PostgresCommitStore {
+    /// - Parameters:
+    ///   - text: `postgresql://…` or `key=value` pairs, as libpq reads them, with `schema=NAME` among its parameters or without.
+    ///   - making: whether its schema is made when it is not there.
+    /// - Throws: ``HubError``: ``HubError/Kind/invalid`` for an address that can't be read, and a schema that holds something else or
+    ///   is not there.
+    public static func open(_ text: String, making: Bool = true) async throws -> PostgresCommitStore {
         let address: PostgresStateAddress
         do {
             address = try PostgresStateAddress(text, otherwise: defaultSchema)
@@ -38,7 +40,7 @@ public final class PostgresCommitStore: CommitStore {
         }
         let store = PostgresCommitStore(address)
         do {
-            try await store.prepare()
+            try await store.prepare(making: making)
         } catch {
             await store.close()
             throw error
@@ -55,7 +57,7 @@ public final class PostgresCommitStore: CommitStore {
 
     deinit { for task in listeners.withLock({ $0 }) { task.cancel() } }
 
-    private func prepare() async throws {
+    private func prepare(making: Bool) async throws {
         let (address, name) = (address, name)
         try await writing { tables, session in
             // Hubs that start at the same time make one schema.
@@ -67,6 +69,7 @@ public final class PostgresCommitStore: CommitStore {
                 WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
                 """, [.text(address.schemaText)])
             if found.isEmpty {
+                guard making else { throw HubError.noStore(name) }
                 try session.rows("CREATE SCHEMA IF NOT EXISTS \(address.quotedSchema)")
                 try tables.create(epoch: .random(in: 1...(.max)))
             } else if !found.contains([.text("hub")]) {

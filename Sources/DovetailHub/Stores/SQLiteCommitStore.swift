@@ -15,15 +15,21 @@ public final class SQLiteCommitStore: CommitStore {
     private let lock: LockFile?
     private let appends: AppendQueue
 
-    /// Opens the file, making it when there is none. The folder has to be there.
+    /// Opens the file. The folder has to be there.
     ///
-    /// - Parameter besideHub: also while a hub has it open. Only tokens may then be changed: the hub asks for those each time, and
-    ///   believes that nobody else commits.
+    /// - Parameters:
+    ///   - besideHub: also while a hub has it open. Only tokens may then be changed: the hub asks for those each time, and
+    ///     believes that nobody else commits.
+    ///   - making: whether the file is made when there is none.
     /// - Throws: ``HubError/Kind/unavailable`` when another process has it, or it can't be written;
-    ///   ``HubError/Kind/damaged``; ``HubError/Kind/invalid`` when the file is something else.
-    public static func open(_ path: String, besideHub: Bool = false) async throws -> SQLiteCommitStore {
+    ///   ``HubError/Kind/damaged``; ``HubError/Kind/invalid`` when the file is something else, or there is none.
+    public static func open(
+        _ path: String, besideHub: Bool = false, making: Bool = true
+    ) async throws -> SQLiteCommitStore {
         let failure = SQLiteHubFailure(store: path)
         do {
+            // An empty file is one that is about to be a store.
+            if !making, try Self.size(path) == 0 { throw HubError.noStore(path) }
             // Made here, so that nobody else can read the texts.
             let descriptor = Foundation.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
             guard descriptor >= 0 else { throw failure.unavailable(String(cString: strerror(errno))) }
@@ -47,6 +53,14 @@ public final class SQLiteCommitStore: CommitStore {
         } catch {
             throw failure.error(error)
         }
+    }
+
+    /// Of a file; 0: there is none.
+    private static func size(_ path: String) throws -> Int64 {
+        var facts = stat()
+        guard stat(path, &facts) != 0 else { return Int64(facts.st_size) }
+        guard errno == ENOENT else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+        return 0
     }
 
     private init(_ path: String, _ pool: DatabasePool, _ lock: LockFile?) {
@@ -265,6 +279,7 @@ struct SQLiteHubFailure {
     func error(_ error: any Error) -> any Error {
         switch error {
         case is HubError, is CancellationError: return error
+        case let error as POSIXError: return unavailable(String(cString: strerror(error.code.rawValue)))
         case let error as DatabaseError: return self.error(error)
         default: return unavailable("\(error)")
         }
@@ -281,5 +296,15 @@ struct SQLiteHubFailure {
         case .SQLITE_BUSY, .SQLITE_LOCKED: return unavailable("another program is using it")
         default: return unavailable(words)
         }
+    }
+}
+
+extension HubError {
+    /// Who looks at a store means one that is there.
+    static func noStore(_ name: String) -> HubError {
+        HubError(
+            .invalid,
+            "there is no hub's store at \(name); name it with --store or --config (dovetail serve, and dovetail serve token add,"
+                + " make one)")
     }
 }

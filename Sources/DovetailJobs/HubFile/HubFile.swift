@@ -13,7 +13,7 @@ import Foundation
 /// limits: {text: 50_000_000, commits_per_minute: 600}
 /// ```
 public struct HubFile: Sendable, Hashable {
-    /// A path, resolved, or the address of a database; nil: not said.
+    /// A path, resolved, or the address of a database; nil: there is no hub's file. Where one says nothing, `hub.db` beside it.
     public var store: String?
     public var host: String?
     public var port: Int?
@@ -52,6 +52,7 @@ public struct HubFile: Sendable, Hashable {
         var reader = ItemReader(file: path, folder: FilePaths.folder(of: path), environment: environment)
         reader.add(document.problems)
         var file = HubFile(settings: HubSettings())
+        file.store = FilePaths.resolve("hub.db", relativeTo: FilePaths.folder(of: path), home: nil)
         if let tree, !tree.isEmpty {
             reader.read(Item(node: tree, path: NodePath(), position: tree.position), into: &file)
         }

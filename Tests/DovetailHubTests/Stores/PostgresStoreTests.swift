@@ -95,6 +95,9 @@ struct PostgresStoreTests {
                 await kind { _ = try await PostgresCommitStore.open(database.conninfo + " schema=taken") }
                     == .invalid)
             #expect(await kind { _ = try await PostgresCommitStore.open("nonsense") } == .invalid)
+            let none = database.conninfo + " schema=none"
+            #expect(
+                await kind { _ = try await PostgresCommitStore.open(none, making: false) } == .invalid)
             try await database.run("UPDATE notes.hub SET format = 99")
             #expect(
                 await kind { _ = try await PostgresCommitStore.open(database.conninfo + " schema=notes") }
