@@ -164,6 +164,21 @@ struct DocumentCommandTests {
     }
 
     @Test(
+        "a text of the size that the hub's file allows is taken, and one byte more is refused with that size")
+    func largest() throws {
+        let hub = try Hub(configuration: "limits: {text: 100_000}")
+        let words = ["anna", "--hub", hub.address, "--token-file", "anna.token"]
+        try hub.place.write("anna/a.txt", String(repeating: "a", count: 100_000))
+        try hub.place.write("anna/b.txt", String(repeating: "b", count: 100_001))
+        let push = try hub.place.run(words: ["doc", "push"] + words)
+        #expect(push.status == 3 && push.out.contains("a.txt  commit 1"), "\(push)")
+        #expect(
+            push.out.contains(
+                "“b.txt” would have 100001 bytes, and this hub takes texts of 100000 bytes; divide it"),
+            "\(push)")
+    }
+
+    @Test(
         "a hub that is killed goes on where it was; what was saved meanwhile comes, and nothing is there twice"
     )
     func killed() throws {

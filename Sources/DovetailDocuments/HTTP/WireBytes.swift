@@ -139,12 +139,4 @@ package struct WireError: Error, Sendable, Hashable, CustomStringConvertible {
     package var isTooLarge = false
 
     package var description: String { "the message can't be read at byte \(place): \(what)" }
-
-    package var asHubError: HubError {
-        HubError(
-            isTooLarge ? .tooLarge : .invalid,
-            isTooLarge
-                ? "\(self): send smaller texts, or let the hub's owner raise the limit"
-                : "\(self): bring both sides to the same version of Dovetail")
-    }
 }

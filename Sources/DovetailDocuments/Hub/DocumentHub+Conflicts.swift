@@ -82,10 +82,8 @@ extension DocumentHub {
 
     private func checkSize(_ size: Int) throws(HubError) {
         guard size <= settings.limits.largestText else {
-            throw HubError(
-                .tooLarge,
-                "a text of the conflict has \(size) bytes, and this hub takes texts of \(settings.limits.largestText)"
-            )
+            throw HubError.tooLarge(
+                "a text of the conflict has \(size) bytes", limit: settings.limits.largestText)
         }
     }
 

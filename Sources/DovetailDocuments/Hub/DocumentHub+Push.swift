@@ -6,11 +6,10 @@ extension DocumentHub {
     func push(_ draft: CommitDraft, by caller: HubCaller) async throws -> PushAnswer {
         try caller.checkWriting()
         try pace.count(caller.client)
-        guard draft.delta.count <= settings.limits.largestMessage else {
-            throw HubError(
-                .tooLarge,
-                "the delta of “\(draft.document)” has \(draft.delta.count) bytes, and this hub takes"
-                    + " \(settings.limits.largestMessage)")
+        guard draft.delta.count <= settings.limits.largestDelta else {
+            throw HubError.tooLarge(
+                "the change of “\(draft.document)” has \(draft.delta.count) bytes",
+                limit: settings.limits.largestText)
         }
         let key = key(draft.document, caller)
         return try await turns.inTurn(key) { try await self.pushInTurn(draft, key, caller) }
@@ -77,9 +76,7 @@ extension DocumentHub {
                 TextHash(of: $0)
             }
         } catch .tooLarge(let size, let limit) {
-            throw HubError(
-                .tooLarge,
-                "“\(draft.document)” would have \(size) bytes, and this hub takes texts of \(limit)")
+            throw HubError.tooLarge("“\(draft.document)” would have \(size) bytes", limit: limit)
         } catch {
             throw HubError(.invalid, "“\(draft.document)” was not changed: \(error)")
         }

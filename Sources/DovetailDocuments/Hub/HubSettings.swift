@@ -4,7 +4,7 @@ import Foundation
 public struct HubLimits: Sendable, Hashable, Codable {
     /// Bytes of one text.
     public var largestText: Int
-    /// Bytes of one delta, and about the bytes of deltas in one answer, of which the first is sent however large it is.
+    /// About the bytes of deltas in one answer, of which the first is sent however large it is.
     public var largestMessage: Int
     /// Pushes of one client; they may come at once.
     public var commitsPerMinute: Int
@@ -34,6 +34,23 @@ public struct HubLimits: Sendable, Hashable, Codable {
         self.largestEventDelta = largestEventDelta
         self.rememberedEvents = rememberedEvents
         self.rememberedEventBytes = rememberedEventBytes
+    }
+}
+
+extension HubLimits {
+    /// Bytes of one delta, unpacked: a whole new text fits, and one of which every other byte was changed.
+    package static func largestDelta(of text: Int) -> Int { min(text, .max >> 2) * 2 + 1024 }
+
+    package var largestDelta: Int { Self.largestDelta(of: largestText) }
+}
+
+extension HubError {
+    /// - Parameter what: with its size.
+    package static func tooLarge(_ what: String, limit: Int) -> HubError {
+        HubError(
+            .tooLarge,
+            "\(what), and this hub takes texts of \(limit) bytes; divide it, or let whoever runs the hub raise limits.text"
+        )
     }
 }
 

@@ -31,7 +31,7 @@ struct HubResponder: Sendable {
         self.access = access
         rate = RateLimit(limits.rate)
         strangers = RateLimit(limits.strangers)
-        budget = ByteBudget(limits.bytesInFlight)
+        budget = ByteBudget(max(limits.bytesInFlight, limits.largestConflict))
         watch = TokenWatch(pause: limits.trust) { token in
             guard let found = try await check(token) else { return false }
             return found.revoked == nil
@@ -124,9 +124,10 @@ struct HubResponder: Sendable {
         switch operation {
         case .documents: return try .json(ListingJSON(try await hub.documents()))
         case .push:
-            let draft = try await body(of: request) { body in
-                do throws(WireError) { return try CommitDraft(wire: body, limit: limits.largestText) } catch {
-                    if error.isTooLarge { throw error.asHubError }
+            let draft = try await body(of: request, limit: limits.largestPush) { body in
+                let largest = HubLimits.largestDelta(of: limits.largestText)
+                do throws(WireError) { return try CommitDraft(wire: body, limit: largest) } catch {
+                    if error.isTooLarge { throw tooLarge }
                     throw RequestError.malformed("\(error)")
                 }
             }
@@ -191,30 +192,30 @@ struct HubResponder: Sendable {
 
     // MARK: Bodies
 
-    /// Reads a body that is within the limits, as long as all of them together are.
-    private func body<Value>(of request: Request, _ read: ([UInt8]) throws -> Value) async throws -> Value {
+    private var tooLarge: HubError { .tooLarge("what was sent is larger", limit: limits.largestText) }
+
+    /// Reads a body that is within a limit, as long as all of them together are.
+    private func body<Value>(
+        of request: Request, limit: Int, _ read: ([UInt8]) throws -> Value
+    ) async throws -> Value {
         let announced = request.head.headerFields[.contentLength].flatMap { Int($0) }
-        let room = announced ?? limits.largestBody
-        guard room >= 0, room <= limits.largestBody else {
-            throw HubError(
-                .tooLarge, "the request is larger than \(limits.largestBody) bytes, which the hub takes")
-        }
+        let room = announced ?? limit
+        guard room >= 0, room <= limit else { throw tooLarge }
         guard budget.take(room) else {
             throw HubError(
                 .unavailable, "the hub is reading as much as it can: try again", retryAfter: .seconds(1))
         }
         defer { budget.give(room) }
         do {
-            let buffer = try await request.body.collect(upTo: limits.largestBody)
+            let buffer = try await request.body.collect(upTo: limit)
             return try read(Array(buffer.readableBytesView))
         } catch is NIOTooManyBytesError {
-            throw HubError(
-                .tooLarge, "the request is larger than \(limits.largestBody) bytes, which the hub takes")
+            throw tooLarge
         }
     }
 
     private func json<Value: Decodable>(of request: Request) async throws -> Value {
-        try await body(of: request) { body in
+        try await body(of: request, limit: limits.largestConflict) { body in
             do { return try JSONDecoder().decode(Value.self, from: Data(body)) } catch {
                 throw RequestError.unreadableJSON
             }

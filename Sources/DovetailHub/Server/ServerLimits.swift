@@ -1,8 +1,8 @@
 /// What a hub's server bears.
 public struct ServerLimits: Sendable, Hashable {
-    /// Bytes of a text at most; of a request a little more.
+    /// Bytes of a text at most; of a push a little more, and of a conflict, which has three texts, four times as many.
     public var largestText: Int
-    /// Bytes of all requests that are being read at once.
+    /// Bytes of all requests that are being read at once; one of the largest is always let in when there is no other.
     public var bytesInFlight: Int
     /// Connections at once; further ones wait.
     public var connections: Int
@@ -51,6 +51,8 @@ public struct ServerLimits: Sendable, Hashable {
         self.idleness = idleness
     }
 
-    /// Bytes of a request's body at most.
-    var largestBody: Int { largestText + (1 << 16) }
+    /// Bytes of a push at most. It is packed, so that what it makes is another matter.
+    var largestPush: Int { min(largestText, .max >> 4) + (1 << 16) }
+    /// Bytes of a conflict at most: base 64 takes four bytes for three.
+    var largestConflict: Int { min(largestText, .max >> 4) * 4 + (1 << 16) }
 }

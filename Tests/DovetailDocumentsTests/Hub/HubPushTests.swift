@@ -287,10 +287,17 @@ struct HubPushTests {
             largestText: 100, largestMessage: 60, commitsPerMinute: 6, documentsPerSet: 1)
         let hub = HubWorld(settings, clock: clock.clock).client()
         try await hub.save(String(repeating: "a", count: 40))
-        #expect(await kind { try await hub.save(String(repeating: "b", count: 80)) } == .tooLarge)
+        // The size of an answer is no limit of a text.
+        try await hub.save(String(repeating: "b", count: 100))
+        let refused = await #expect(throws: HubError.self) {
+            try await hub.save(String(repeating: "b", count: 101))
+        }
+        let words = "“page.txt” would have 101 bytes, and this hub takes texts of 100 bytes; divide it"
+        #expect(refused?.message.hasPrefix(words) == true)
+        var bomb = CommitDraft("x", after: try await hub.head())
+        bomb.delta = [UInt8](repeating: 1, count: 2000)
+        #expect(await kind { _ = try await hub.push(bomb) } == .tooLarge)
         #expect(await kind { try await hub.save("x", to: DocumentName(known: "other")) } == .tooLarge)
-        try await hub.save(String(repeating: "a", count: 90))
-        #expect(await kind { try await hub.save(String(repeating: "a", count: 101)) } == .tooLarge)
         try await hub.save("c")
         #expect(await kind { try await hub.save("d") } == .busy)
         clock.advance(.seconds(11))
