@@ -103,6 +103,21 @@ struct ReplicaTests {
         #expect(log.map(\.author) == ["sync", "sync"])
     }
 
+    @Test("deleted at the hub go to the trash of the folder, also where there was never a client")
+    func deleted() async throws {
+        let pair = try Pair()
+        try pair.write("a.txt", "one\n")
+        try pair.write("b.txt", "two\n")
+        #expect(try await pair.synchronizer.sync().status == .agreed)
+        try await pair.commit("a.txt", nil)
+        #expect(try await pair.synchronizer.sync(allowing: [.deletes]).status == .agreed)
+        #expect(pair.file("a.txt") == nil && pair.file("b.txt") == "two\n")
+        let trash = pair.folder.appendingPathComponent(".dovetail/documents/folder/trash").path
+        let kept = try FileManager.default.contentsOfDirectory(atPath: trash)
+        #expect(kept.count == 1 && kept.first?.hasSuffix("a.txt") == true)
+        #expect(try await pair.synchronizer.sync().run == nil)
+    }
+
     @Test("edited on both sides are merged by line, and what can't be merged waits with both texts")
     func merged() async throws {
         let pair = try Pair()

@@ -20,6 +20,17 @@ public struct Difference: Sendable, Hashable {
         self.fields = fields
         self.isDuplicated = isDuplicated
     }
+
+    /// Why its values can't be shown: a text that is none. Nil: they can.
+    public func refusal(_ schema: TableSchema) -> Refusal? {
+        for (side, record) in [(Side.left, left), (.right, right)] {
+            guard let field = record?.fields.firstInvalidText, schema.fields.indices.contains(field) else {
+                continue
+            }
+            return .invalidText(side, field: schema.fields[field].name)
+        }
+        return nil
+    }
 }
 
 /// How two tables compare, in numbers.

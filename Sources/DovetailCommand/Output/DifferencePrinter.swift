@@ -43,6 +43,10 @@ struct DifferencePrinter {
             Console.line("  " + paint.red("✗ ") + "\(key)  several records have this key")
             return
         }
+        if let refusal = difference.refusal(schema) {
+            Console.line("  " + paint.red("✗ ") + "\(key)  \(Safe.line(refusal.reason(labels: labels)))")
+            return
+        }
         switch (difference.left, difference.right) {
         case (let left?, let right?):
             let old = try left.fields.values()
@@ -98,7 +102,7 @@ struct ComparisonJSON: Encodable {
                 table: table.table, match: table.schema.identity.matched, counts: table.counts,
                 normalised: table.normalised, kept: table.kept,
                 bytesEqual: table.digests.map { $0.left == $0.right },
-                differences: table.examples.map { DifferenceJSON($0, table.schema) },
+                differences: table.examples.map { DifferenceJSON($0, table.schema, labels) },
                 omitted: max(0, table.standing - table.examples.count))
         }
     }
@@ -115,13 +119,16 @@ struct DifferenceJSON: Encodable {
     /// `different`, `only-left`, `only-right` or `duplicated`.
     var kind: String
     var fields: [FieldJSON]
+    /// Why values are missing; nil: they are not.
+    var reason: String?
 
-    init(_ difference: Difference, _ schema: TableSchema) {
+    init(_ difference: Difference, _ schema: TableSchema, _ labels: Sides<String>) {
+        reason = difference.refusal(schema)?.reason(labels: labels)
         key = (try? difference.key.values()) ?? []
         let left = try? difference.left?.fields.values()
         let right = try? difference.right?.fields.values()
         let positions: [Int]
-        switch (difference.isDuplicated, left, right) {
+        switch (difference.isDuplicated, difference.left, difference.right) {
         case (true, _, _): (kind, positions) = ("duplicated", [])
         case (_, .some, nil): (kind, positions) = ("only-left", Array(schema.fields.indices))
         case (_, nil, .some): (kind, positions) = ("only-right", Array(schema.fields.indices))

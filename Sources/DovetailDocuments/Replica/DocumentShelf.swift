@@ -80,6 +80,8 @@ struct FolderShelf: DocumentShelf {
     {
         let path = try folder.scan().files[document]?.path ?? document.text
         let expected = old.map { TextHash(of: $0) }
+        // A client makes it when it begins; here there may never have been one.
+        if old != nil { try folder.files.makeFolder("\(folder.state)/trash") }
         guard let text else {
             guard let expected else { return .overtaken }
             return try folder.discard(path, expecting: expected, at: clock.date) == .written

@@ -13,7 +13,7 @@ public struct ComparisonPage {
     ///   - tables: what was found; their examples are listed.
     ///   - made: when it was found, in microseconds since 1970.
     public init(_ tables: [TableVerification], labels: Sides<String>, notes: [String] = [], made: Int64) {
-        source = ComparisonSource(tables: tables)
+        source = ComparisonSource(tables: tables, labels: labels)
         var facts = PageFacts(
             title: "\(labels.left) and \(labels.right)", heading: "How two sources differ",
             sides: heading(labels, nil), labels: labels,
@@ -50,6 +50,7 @@ public struct ComparisonPage {
 /// The differences that a comparison kept.
 struct ComparisonSource: EntrySource {
     let tables: [TableVerification]
+    let labels: Sides<String>
 
     func counts() -> [EntryGroup: Int] {
         var counts: [EntryGroup: Int] = [:]
@@ -68,8 +69,21 @@ struct ComparisonSource: EntrySource {
         }
     }
 
+    private static func kind(of difference: Difference) -> EntryKind {
+        switch (difference.left, difference.right) {
+        case (_?, nil): .onlyLeft
+        case (nil, _?): .onlyRight
+        default: .different
+        }
+    }
+
     private func line(of difference: Difference, _ schema: TableSchema) throws -> PageEntry {
         var line = PageEntry(table: schema.name, key: difference.key.words, kind: .different)
+        if let refusal = difference.refusal(schema) {
+            line.kind = difference.isDuplicated ? .duplicated : Self.kind(of: difference)
+            line.reason = refusal.reason(labels: labels)
+            return line
+        }
         let left = try difference.left?.fields.values()
         let right = try difference.right?.fields.values()
         let names = schema.fields.map(\.name)
