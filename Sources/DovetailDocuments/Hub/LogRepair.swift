@@ -81,7 +81,9 @@ struct LogRepair {
             if last == nil, plan.lost.isEmpty, commit.sequence > 1 { stored = nil }
             guard let text = proven(commit, kept) else { return lose(commit, kept: kept) }
             var wanted = commit
-            (wanted.parent, wanted.size) = (hasBegun ? madeHash : commit.parent, text?.count ?? 0)
+            // What a log that was cut off begins with follows a text that nobody has.
+            if hasBegun || commit.sequence == 1 { wanted.parent = madeHash }
+            wanted.size = text?.count ?? 0
             let follows = stored.map { $0 == made && text == Self.apply(commit, to: $0) } ?? !hasBegun
             if !follows { wanted.delta = Self.delta(from: made, to: text) }
             (stored, made) = (.some(text), text)

@@ -66,7 +66,12 @@ struct RuleProgram: Sendable {
     private func ends(_ process: Process) async throws -> Bool {
         let (ends, ended) = AsyncStream<Void>.makeStream()
         process.terminationHandler = { _ in ended.finish() }
-        do { try process.run() } catch { throw unusable(error.localizedDescription) }
+        do { try process.run() } catch {
+            let program = command.first ?? ""
+            let isThere = access(program, X_OK) == 0
+            throw unusable(
+                "\(program): \(isThere ? error.localizedDescription : String(cString: strerror(errno)))")
+        }
         let seconds = seconds
         return await withTaskGroup(of: Bool.self) { group in
             group.addTask {

@@ -163,4 +163,79 @@ struct HubRepairTests {
         let reason = try #require(try await damaged.hub.verify().damages.first?.reason)
         #expect(reason == "commit 23 is damaged: its delta does not begin as one does")
     }
+
+    @Test(
+        "of whatever damage loses no text that is proven, and shows none that is not as if it were",
+        arguments: 0..<200)
+    func anyDamage(seed: UInt64) async throws {
+        var random = Numbers(state: seed)
+        let world = HubWorld(HubSettings(commitsPerSnapshot: 5))
+        var texts: [[UInt8]?] = []
+        for number in 1...20 {
+            let text = number % 7 == 0 ? nil : HubLogTests.text(number)
+            try await world.client().save(text)
+            texts.append(text.map { Array($0.utf8) })
+        }
+        for _ in 0...(random.next() % 4) {
+            let place = Int64(1 + random.next() % 20)
+            let kind = random.next() % 7
+            if kind == 6 {
+                let kept = await world.store.snapshot(of: page, in: HubWorld.set, before: place)
+                guard let kept else { continue }
+                await world.store.keep([7], of: page, in: HubWorld.set, at: kept.sequence)
+                continue
+            }
+            await world.store.damage(page, in: HubWorld.set, at: place) { commit in
+                var commit = commit
+                switch kind {
+                case 0: commit.delta = commit.delta.map { _ in 0 }
+                case 1: return nil
+                case 2: commit.parent = .empty
+                case 3: commit.result = .empty
+                case 4: commit.size += 1
+                default: if !commit.delta.isEmpty { commit.delta[commit.delta.count / 2] ^= 64 }
+                }
+                return commit
+            }
+        }
+        let hub = DocumentHub(store: world.store)
+        let anna = hub.access(to: HubWorld.set, as: "anna", mayWrite: true)
+        // What can be shown before the repair can be shown after it.
+        var proven: [Int64: [UInt8]?] = [:]
+        for number in 1...20 as ClosedRange<Int64> {
+            if let found = try? await anna.text(of: page, at: number) { proven[number] = .some(found.text) }
+        }
+        let done = try await hub.repair(page, in: HubWorld.set)
+        #expect(try await hub.verify().damages.isEmpty)
+        #expect(try await hub.repair(page, in: HubWorld.set) == HubRepair())
+        for commit in try await anna.log(of: page, before: nil, limit: 100) {
+            let text = try await anna.text(of: page, at: commit.sequence).text
+            if commit.author.hasSuffix("(lost)") {
+                #expect(done.lost.contains(commit.sequence))
+            } else {
+                #expect(text == texts[Int(commit.sequence) - 1])
+            }
+            if let before = proven[commit.sequence], !done.lost.contains(commit.sequence) {
+                #expect(text == before)
+            }
+        }
+        for number in proven.keys where proven[number] == .some(texts[Int(number) - 1]) {
+            #expect(!done.lost.contains(number), "\(number)")
+        }
+        let head = try await anna.head()
+        #expect(try await anna.push(CommitDraft("on\n", after: head)).isCommitted)
+    }
+
+    /// SplitMix64.
+    private struct Numbers: RandomNumberGenerator {
+        var state: UInt64
+
+        mutating func next() -> UInt64 {
+            state &+= 0x9E37_79B9_7F4A_7C15
+            var number = state
+            number = (number ^ (number >> 30)) &* 0xBF58_476D_1CE4_E5B9
+            number = (number ^ (number >> 27)) &* 0x94D0_49BB_1331_11EB
+            return number ^ (number >> 31)
+        }
+    }
 }
