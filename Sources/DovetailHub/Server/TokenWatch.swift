@@ -22,7 +22,7 @@ final class TokenWatch: Sendable {
 
     /// - Parameter pause: between two looks.
     init(pause: Duration, isGood: @escaping Check) {
-        self.pause = pause
+        self.pause = max(pause, .milliseconds(10))
         self.isGood = isGood
     }
 
