@@ -40,8 +40,11 @@ struct CommitJSON: Encodable {
     var hash: TextHash?
     var added: Int?
     var removed: Int?
+    /// Why its text can't be proven.
+    var problem: String?
 
-    init(_ commit: Commit, _ changes: ChangedLines?) {
+    init(_ commit: Commit, _ changes: ChangedLines?, problem: String? = nil) {
+        self.problem = problem
         sequence = commit.sequence
         author = commit.author
         time = Double(commit.time) / 1_000_000
@@ -72,11 +75,16 @@ struct DocLogCommand: AsyncParsableCommand {
                 version.isFirstKept ? nil : ChangedLines(from: version.before ?? [], to: version.after ?? [])
             }
             if output.json {
-                return Console.json(["commits": zip(versions, changed).map { CommitJSON($0.commit, $1) }])
+                return Console.json([
+                    "commits": zip(versions, changed).map { CommitJSON($0.commit, $1, problem: $0.problem) }
+                ])
             }
             let printer = DocumentPrinter()
             for (version, changes) in zip(versions, changed) {
                 printer.printCommit(version.commit, changes)
+                if let problem = version.problem {
+                    Console.line(Paint.stdout.red("!") + " \(Safe.line(problem))")
+                }
                 if patch, let changes { printer.printChanges(changes) }
             }
         }

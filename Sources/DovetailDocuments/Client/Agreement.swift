@@ -29,7 +29,8 @@ public enum Agreement: Sendable, Hashable {
         case deletedHere
         /// Changed on both sides, and not a text that has lines.
         case binary
-        /// It is not known which text both had: the hub was restored from a backup, or the client's memory is damaged.
+        /// It is not known which text both had: the hub was restored from a backup or repaired, it is another one, or the client's
+        /// memory is damaged.
         case baseUnknown
     }
 }

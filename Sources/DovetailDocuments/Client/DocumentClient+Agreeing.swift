@@ -21,15 +21,11 @@ extension DocumentClient {
                 queue.remove(document)
                 postpone(document, error.message)
             } catch let error as HubError {
-                switch error.kind {
-                case .unavailable, .busy, .unauthorized: throw error
-                // Who may not write may still read the others.
-                case .forbidden, .notFound, .pruned, .invalid, .refused, .tooLarge, .damaged:
-                    queue.remove(document)
-                    // A refused text was told of, with the place of its copy.
-                    if record(of: document).refused != nil { problems[document] = error.message }
-                    postpone(document, error.message)
-                }
+                guard error.concernsOneDocument else { throw error }
+                queue.remove(document)
+                // A refused text was told of, with the place of its copy.
+                if record(of: document).refused != nil { problems[document] = error.message }
+                postpone(document, error.message)
             }
         }
     }

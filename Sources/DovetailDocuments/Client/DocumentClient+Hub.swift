@@ -173,7 +173,14 @@ extension DocumentClient {
         let untold = memory?.records.values.filter { $0.conflict?.isReported == false || !$0.settled.isEmpty }
         for document in (untold ?? []).map(\.document).sorted() {
             if let held = record(of: document).conflict, !held.isReported {
-                try await hub.report(try conflict(of: record(of: document), held))
+                do {
+                    try await hub.report(try conflict(of: record(of: document), held))
+                } catch let error as HubError where error.concernsOneDocument {
+                    // It waits here all the same.
+                    if problems[document] != error.message { tell(.problem(document, error.message)) }
+                    problems[document] = error.message
+                    continue
+                }
                 var record = record(of: document)
                 if record.conflict == held {
                     record.conflict?.isReported = true

@@ -14,8 +14,10 @@ public struct DocumentHistory: Sendable {
         public let before: [UInt8]?
         /// Nil: it was deleted.
         public let after: [UInt8]?
-        /// Whether the text before it is no longer kept; `before` is nil then.
+        /// Whether the text before it is no longer kept, or can't be proven; `before` is nil then.
         public let isFirstKept: Bool
+        /// Why its text can't be proven, for people; both texts are nil then. Nil: it is.
+        public var problem: String?
     }
 
     /// A line of the present text with the commit that brought it; nil: it is older than what is kept.
@@ -51,13 +53,15 @@ public struct DocumentHistory: Sendable {
     }
 
     /// Who brought each line of the text, oldest kept commit first. O(commits × (text + changes)).
-    /// - Throws: ``HubError``.
+    /// - Throws: ``HubError``; ``HubError/Kind/damaged`` when the newest text can't be proven.
     public func blame() async throws -> [BlamedLine] {
         let log = try await hub.log(of: document, before: nil, limit: .max)
         guard let first = log.last, let last = log.first else { return [] }
         var lines: [Commit?] = []
         var text: [UInt8] = []
-        for version in try await versions(from: first, to: last.sequence) {
+        let versions = try await versions(from: first, to: last.sequence)
+        if let problem = versions.last?.problem { throw HubError(.damaged, problem) }
+        for version in versions where version.problem == nil {
             let after = version.after ?? []
             if version.isFirstKept {
                 lines = Array(repeating: nil, count: TextLines(after).count)
@@ -87,19 +91,22 @@ public struct DocumentHistory: Sendable {
         return blamed
     }
 
+    /// What can't be proven says so, and does not hide what came before and after it.
     /// - Parameter first: as the log has it.
     private func versions(from first: Commit, to last: Int64) async throws -> [Version] {
         var versions: [Version] = []
         var text: [UInt8]?
+        var isKnown = true
         var position: LogPosition
-        if first.sequence == 1 {
-            position = LogPosition(epoch: try await hub.documents().epoch, sequence: 0)
-        } else if let before = try await kept(first.sequence - 1) {
+        if first.sequence > 1, let before = try await kept(first.sequence - 1) {
             (text, position) = (before.text, before.position)
-        } else {
-            let snapshot = try await self.text(at: first.sequence)
+        } else if first.sequence > 1, let snapshot = try await kept(first.sequence) {
             (text, position) = (snapshot.text, snapshot.position)
             versions.append(Version(commit: first, before: nil, after: text, isFirstKept: true))
+        } else {
+            let epoch = try await hub.documents().epoch
+            position = LogPosition(epoch: epoch, sequence: first.sequence - 1)
+            isKnown = first.sequence == 1
         }
         while position.sequence < last {
             guard
@@ -112,20 +119,36 @@ public struct DocumentHistory: Sendable {
                 guard commit.sequence == position.sequence + 1 else {
                     throw HubError(.damaged, "\(hub.name) left out commits of \(document)")
                 }
-                let after = try Self.apply(commit, to: text)
-                versions.append(Version(commit: commit, before: text, after: after, isFirstKept: false))
-                text = after
+                let version = try await version(commit, after: text, isKnown: isKnown)
+                versions.append(version)
+                (text, isKnown) = (version.after, version.problem == nil)
                 position.sequence = commit.sequence
             }
         }
         return versions
     }
 
-    /// The text at a commit; nil: it is no longer kept.
+    private func version(_ commit: Commit, after text: [UInt8]?, isKnown: Bool) async throws -> Version {
+        var problem = "commit \(commit.sequence) of \(document) follows a text that can't be proven"
+        if isKnown {
+            do {
+                return Version(
+                    commit: commit, before: text, after: try Self.apply(commit, to: text), isFirstKept: false)
+            } catch {
+                problem = error.message
+            }
+        }
+        let snapshot = try await kept(commit.sequence)
+        return Version(
+            commit: commit, before: nil, after: snapshot?.text, isFirstKept: true,
+            problem: snapshot == nil ? problem : nil)
+    }
+
+    /// The text at a commit; nil: it is no longer kept, or can't be proven.
     private func kept(_ sequence: Int64) async throws -> Snapshot? {
         do {
             return try await text(at: sequence)
-        } catch let error as HubError where error.kind == .pruned {
+        } catch let error as HubError where error.kind == .pruned || error.kind == .damaged {
             return nil
         }
     }
@@ -144,7 +167,7 @@ public struct DocumentHistory: Sendable {
             return try TextDelta(decoding: commit.delta, limit: largest)
                 .applied(to: text ?? [], proving: (commit.parent ?? .empty, result)) { TextHash(of: $0) }
         } catch {
-            throw damaged("\(error)")
+            throw damaged(LogSteps.words(error))
         }
     }
 }

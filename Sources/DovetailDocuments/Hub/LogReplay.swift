@@ -147,7 +147,7 @@ struct LogSteps {
     }
 
     /// What is wrong with a delta that was right when it was stored: what its own words advise would not help.
-    private static func words(_ error: TextDeltaError) -> String {
+    static func words(_ error: TextDeltaError) -> String {
         switch error {
         case .damaged(let what, let place): "at byte \(place) of its delta, \(what)"
         case .unknownVersion: "its delta does not begin as one does"

@@ -139,4 +139,12 @@ public struct HubError: Error, Sendable, Hashable, CustomStringConvertible {
     }
 
     public var description: String { message }
+
+    /// Whether others may be asked for all the same: who may not write one document may read the others.
+    var concernsOneDocument: Bool {
+        switch kind {
+        case .unavailable, .busy, .unauthorized: false
+        case .forbidden, .notFound, .pruned, .invalid, .refused, .tooLarge, .damaged: true
+        }
+    }
 }

@@ -80,6 +80,24 @@ struct HubRepairTests {
         #expect(try await damaged.anna.save("on\n") == 26)
     }
 
+    @Test("is not needed to read what is proven: a log tells what is not, and goes on behind it")
+    func readable() async throws {
+        let damaged = try await Damaged { store in
+            await store.damage(page, in: HubWorld.set, at: 4, Self.zeroed)
+        }
+        let history = DocumentHistory(page, at: damaged.anna)
+        let versions = try await history.versions(limit: 100)
+        #expect(versions.map(\.commit.sequence) == Array(1...25))
+        let unproven = versions.filter { $0.problem != nil }.map(\.commit.sequence)
+        #expect(unproven.first == 4 && unproven.allSatisfy { $0 < 12 }, "\(unproven)")
+        for version in versions where version.problem == nil {
+            #expect(version.after == Array(HubLogTests.text(Int(version.commit.sequence)).utf8))
+        }
+        let blamed = try await history.blame()
+        #expect(blamed.flatMap(\.line) == Array(HubLogTests.text(25).utf8))
+        #expect(blamed.contains { $0.commit == nil } && blamed.contains { $0.commit?.sequence == 25 })
+    }
+
     @Test("fills a hole, and keeps what is proven on both sides of it")
     func hole() async throws {
         let damaged = try await Damaged { store in
