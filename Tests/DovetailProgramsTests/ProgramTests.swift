@@ -111,6 +111,21 @@ struct ProgramTests {
         #expect(words.contains("#!/usr/bin/env python3"), "\(words)")
     }
 
+    #if os(Linux)
+        @Test("a program that was just written, and is open for a moment still, is waited for")
+        func justWritten() async throws {
+            let script = try Script.answering("pass", hello: #"{"dovetail": 2}"#)
+            let writer = try #require(FileHandle(forUpdatingAtPath: script.path("program.py")))
+            let closing = Task {
+                try await Task.sleep(for: .milliseconds(150))
+                try writer.close()
+            }
+            let said = await complaint { _ = try await script.replica().describe() }
+            #expect(said.contains("version"), "\(said)")
+            try await closing.value
+        }
+    #endif
+
     @Test("a program that is at work says so, and has as long as it needs")
     func busy() async throws {
         let script = try Script.answering(

@@ -83,7 +83,14 @@ final class ChildProcess: Sendable {
         words.append(nil)
         defer { for word in words { free(word) } }
         var process: pid_t = 0
-        let code = dovetail_spawn(&process, path, words, directory, streams)
+        var code = dovetail_spawn(&process, path, words, directory, streams)
+        // Someone who just wrote the program may have it open for a moment: a process that is forked meanwhile has it until it runs.
+        var patience = 40
+        while code == ETXTBSY, patience > 0 {
+            usleep(25_000)
+            patience -= 1
+            code = dovetail_spawn(&process, path, words, directory, streams)
+        }
         guard code == 0 else { throw .system(code) }
         return process
     }
