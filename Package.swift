@@ -296,7 +296,8 @@ let package = Package(
         .testTarget(
             name: "DovetailCommandTests",
             dependencies: [
-                "DovetailCommand", "DovetailTestPostgres", "DovetailTestInventories", "DovetailTestProgram",
+                "DovetailCommand", "DovetailTestHub", "DovetailTestPostgres", "DovetailTestInventories",
+                "DovetailTestProgram",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),

@@ -6,30 +6,6 @@ import Testing
 
 /// A server with certificates of its own.
 @Suite(.timeLimit(.minutes(1))) struct EncryptionTests {
-    /// Of nobody but these tests, for 127.0.0.1.
-    private static let certificate = """
-        -----BEGIN CERTIFICATE-----
-        MIIBpTCCAUugAwIBAgIUVZ/81UaNJYCtg5yQKYUVH0nzmaEwCgYIKoZIzj0EAwIw
-        GTEXMBUGA1UEAwwORG92ZXRhaWwgdGVzdHMwIBcNMjYxMTIxMTkyOTAxWhgPMjEy
-        NjEwMjgxOTI5MDFaMBkxFzAVBgNVBAMMDkRvdmV0YWlsIHRlc3RzMFkwEwYHKoZI
-        zj0CAQYIKoZIzj0DAQcDQgAEEGi1ToWSGOTRLB/tQ1ZAyGNVJp2ZgRUnyaOg7/cd
-        Egkip4/vQpOKAvc7aDloMuBex8BNpFoSy1+1EVo7QJaWKKNvMG0wHQYDVR0OBBYE
-        FAUns5CmCDcJs03Rd2PTEzpd87tqMB8GA1UdIwQYMBaAFAUns5CmCDcJs03Rd2PT
-        Ezpd87tqMA8GA1UdEwEB/wQFMAMBAf8wGgYDVR0RBBMwEYcEfwAAAYIJbG9jYWxo
-        b3N0MAoGCCqGSM49BAMCA0gAMEUCIQCJpI+MgAnUwVRpFi6lBSx05PX4xwN00x1p
-        Okk1IHcB2QIgWtMR+RQ1bDgGrUzAVyyxw80Er76RtXunwb9mFMGxLn4=
-        -----END CERTIFICATE-----
-
-        """
-    private static let key = """
-        -----BEGIN PRIVATE KEY-----
-        MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQghTQQ5TtnxKG/ZBdd
-        aBb3wpeRuHuD8Q2eMNsEdtrLnPKhRANCAAQQaLVOhZIY5NEsH+1DVkDIY1UmnZmB
-        FSfJo6Dv9x0SCSKnj+9Ck4oC9ztoOWgy4F7HwE2kWhLLX7URWjtAlpYo
-        -----END PRIVATE KEY-----
-
-        """
-
     private static let otherKey = """
         -----BEGIN PRIVATE KEY-----
         MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgITREOzJuTsMr6F+p
@@ -46,8 +22,8 @@ import Testing
         let (certificate, key) = (
             folder.appendingPathComponent("c.pem"), folder.appendingPathComponent("k.pem")
         )
-        try Self.certificate.write(to: certificate, atomically: true, encoding: .utf8)
-        try Self.key.write(to: key, atomically: true, encoding: .utf8)
+        try TestCertificate.certificate.write(to: certificate, atomically: true, encoding: .utf8)
+        try TestCertificate.key.write(to: key, atomically: true, encoding: .utf8)
         let settings = ServerSettings(
             host: "0.0.0.0", encryption: .init(certificates: certificate.path, key: key.path))
         try await RunningServer.with(settings: settings) { server async throws in
@@ -98,7 +74,7 @@ import Testing
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         let (certificate, key) = (folder.path + "/c.pem", folder.path + "/k.pem")
-        try Self.certificate.write(toFile: certificate, atomically: true, encoding: .utf8)
+        try TestCertificate.certificate.write(toFile: certificate, atomically: true, encoding: .utf8)
         try Self.otherKey.write(toFile: key, atomically: true, encoding: .utf8)
         func refusal() async -> HubError? {
             let settings = ServerSettings(encryption: .init(certificates: certificate, key: key))
